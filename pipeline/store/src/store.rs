@@ -1,0 +1,319 @@
+//! The trait [`Store`]: what every backend promises.
+//!
+//! Read each method as a specification: what is durable on return, what a repeat does, what others see.
+//! Unless a method says otherwise, its effect is durable when it returns `Ok`, atomic, and visible to
+//! every later call of any caller; an `Err` with [`ErrorKind::Unavailable`](crate::ErrorKind) may have
+//! happened or not, and every method is safe to repeat.
+//!
+//! Time comes in as an argument; no backend reads a clock.
+
+use async_trait::async_trait;
+use scribed_schemas::account::{Account, Role};
+use scribed_schemas::audio::{MediaFacts, Warning};
+use scribed_schemas::id::{AccountId, JobId, MediaId};
+use scribed_schemas::job::{Fault, Job, JobOptions, Priority};
+use scribed_schemas::media::Media;
+use scribed_schemas::time::Timestamp;
+use scribed_schemas::transcript::Segments;
+
+use crate::error::Result;
+
+/// State of accounts, media, jobs and their text.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Answers when the backend can be read and written.
+    async fn ping(&self) -> Result<()>;
+
+    // --- accounts ---------------------------------------------------------------------------
+
+    /// Creates an account; `Conflict` when the name is taken (names compare exactly).
+    async fn create_account(&self, account: Account) -> Result<()>;
+
+    /// Finds an account.
+    async fn account(&self, id: AccountId) -> Result<Option<Account>>;
+
+    /// Finds an account by its login name.
+    async fn account_by_name(&self, username: &str) -> Result<Option<Account>>;
+
+    /// Lists accounts by id, those after `after`, at most `limit`.
+    async fn accounts(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>>;
+
+    /// Changes an account and returns it; `NotFound` when there is none.
+    ///
+    /// A new password hash raises the password epoch by one and revokes every refresh family, in the
+    /// same transaction.
+    async fn update_account(&self, id: AccountId, change: AccountChange, now: Timestamp) -> Result<Account>;
+
+    // --- refresh tokens ---------------------------------------------------------------------
+
+    /// Opens a family of refresh tokens whose first token hashes to `hash`.
+    async fn open_refresh_family(&self, family: RefreshFamily) -> Result<()>;
+
+    /// Exchanges the presented token for the next one of its family.
+    ///
+    /// Of any number of concurrent callers with one token exactly one gets `Rotated`.
+    /// A token that was rotated already revokes its family and answers `Reused`, unless it is the one
+    /// just before the current and was rotated at or after `grace_since`: then it answers `Rotated` again
+    /// with the family's current hash replaced by `next_hash`.
+    async fn rotate_refresh(&self, rotation: RefreshRotation) -> Result<Rotation>;
+
+    /// Revokes every family of an account.
+    async fn revoke_refresh_families(&self, account: AccountId) -> Result<()>;
+
+    // --- media ------------------------------------------------------------------------------
+
+    /// Records a stored recording; a repeat with the same id changes nothing.
+    async fn create_media(&self, media: Media) -> Result<()>;
+
+    /// Finds a recording.
+    async fn media(&self, id: MediaId) -> Result<Option<Media>>;
+
+    // --- jobs -------------------------------------------------------------------------------
+
+    /// Creates a job, its media row with it; the same idempotency key of one owner is the same job.
+    ///
+    /// `Existing` returns the earlier job and stores nothing. `Conflict` when the key was used with
+    /// another `fingerprint`. With `one_active` set, `ActiveJob` when the owner has a job that is not terminal.
+    async fn submit(&self, job: NewJob) -> Result<Submitted>;
+
+    /// Finds a job.
+    async fn job(&self, id: JobId) -> Result<Option<Job>>;
+
+    /// Lists jobs, newest first, of one owner or of all; `total` counts all of them.
+    async fn jobs(&self, owner: Option<AccountId>, offset: u64, limit: u32) -> Result<JobPage>;
+
+    /// Takes the next job that may be worked on, or none.
+    ///
+    /// Eligible is a claimable job whose `not_before` has come, and an `in_progress` job whose lease has
+    /// run out. Order: priority, then age. The job is `in_progress` on return, its fence one higher, its
+    /// lease the caller's. Of concurrent callers each gets another job.
+    async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>>;
+
+    /// Takes this very job if it is eligible, as [`claim`](Self::claim) does; `None` when it is not.
+    async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>>;
+
+    /// Renews a lease and notes progress; `Fenced` when the fence is old (lost or cancelled).
+    async fn renew(&self, id: JobId, fence: i64, until: Timestamp, progress_frames: i64) -> Result<()>;
+
+    /// Notes what is known of the recording; `Fenced` when the fence is old.
+    async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()>;
+
+    /// Stores the text of one chunk: first write wins.
+    ///
+    /// `Stored` when it is new, `Same` when the same text stands there already, `Different` when another
+    /// does (nothing changes). `Fenced` when the fence is old. Raises `ready_chunks` over every chunk that
+    /// now follows without a gap, and sets `description` with chunk 0, in the same transaction.
+    async fn put_chunk(&self, id: JobId, fence: i64, chunk: Segments, now: Timestamp) -> Result<PutChunk>;
+
+    /// Returns readable chunks in order: numbers from `from`, below `ready_chunks`, at most `limit`.
+    ///
+    /// Costs the same wherever `from` lies.
+    async fn chunks(&self, id: JobId, from: u32, limit: u32) -> Result<Vec<Segments>>;
+
+    /// Returns the numbers of all stored chunks in order, also those behind a gap.
+    async fn stored_chunks(&self, id: JobId) -> Result<Vec<u32>>;
+
+    /// Ends an attempt; `Fenced` when the fence is old. Returns the job as it is now.
+    async fn finish(&self, id: JobId, fence: i64, outcome: Outcome, now: Timestamp) -> Result<Job>;
+
+    /// Cancels a job, whoever works on it.
+    ///
+    /// A job that is not terminal becomes `completed_partially` when it has a readable chunk, else
+    /// `cancelled`; its fence grows, so its worker is refused from now on. `None` when it was terminal
+    /// before; `NotFound` when there is none.
+    async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Option<Job>>;
+
+    // --- queue (what the embedded bus stands on) --------------------------------------------
+
+    /// Appends a message to a topic and returns its offset, from 0 without gaps.
+    async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64>;
+
+    /// Reads messages of a topic from an offset, at most `limit`.
+    async fn read(&self, topic: &str, from: i64, limit: u32) -> Result<Vec<(i64, QueueMessage)>>;
+
+    /// Returns the offset that a group reads next; 0 before its first commit.
+    async fn committed(&self, topic: &str, group: &str) -> Result<i64>;
+
+    /// Moves the offset that a group reads next; never backwards (a lower one changes nothing).
+    async fn commit(&self, topic: &str, group: &str, next: i64) -> Result<()>;
+}
+
+/// What to change in an account; absent members stay.
+#[derive(Debug, Clone, Default)]
+pub struct AccountChange {
+    /// New argon2id hash.
+    pub password_hash: Option<String>,
+    /// New role.
+    pub role: Option<Role>,
+    /// Whether it may call at all.
+    pub active: Option<bool>,
+    /// Whether it may submit recordings.
+    pub can_interact: Option<bool>,
+}
+
+/// A family of refresh tokens: one login and all that follows from it.
+#[derive(Debug, Clone)]
+pub struct RefreshFamily {
+    /// Random 128-bit id, hex.
+    pub id: String,
+    /// Whose it is.
+    pub account: AccountId,
+    /// SHA-256 of the token that is valid now, hex.
+    pub hash: String,
+    /// When it ends unless rotated.
+    pub expires: Timestamp,
+}
+
+/// A request to exchange a refresh token.
+#[derive(Debug, Clone)]
+pub struct RefreshRotation {
+    /// The family.
+    pub family: String,
+    /// Hash of the presented token.
+    pub presented_hash: String,
+    /// Hash of its successor.
+    pub next_hash: String,
+    /// Now.
+    pub now: Timestamp,
+    /// New end of the family.
+    pub expires: Timestamp,
+    /// The predecessor is accepted when it was rotated at or after this instant.
+    pub grace_since: Timestamp,
+}
+
+/// What came of a rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotation {
+    /// The successor is valid now.
+    Rotated(AccountId),
+    /// The token had been used before; its family is revoked.
+    Reused(AccountId),
+    /// No such family, or it is revoked or over.
+    Unknown,
+}
+
+/// A job to be made.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    /// Its identity.
+    pub id: JobId,
+    /// Whose it is.
+    pub owner: AccountId,
+    /// Name for people.
+    pub name: String,
+    /// The recording, stored with the job in one transaction.
+    pub media: Media,
+    /// Pipeline to use.
+    pub pipeline: String,
+    /// What the submitter asked for.
+    pub options: JobOptions,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What the probe at upload found.
+    pub facts: Option<MediaFacts>,
+    /// Packing limit of the pipeline, in seconds.
+    pub chunk_limit_secs: u32,
+    /// Caller's name for this submission.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Refuse when the owner has a job that is not terminal.
+    pub one_active: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Caller's name for a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The caller's key, unique per owner.
+    pub key: String,
+    /// SHA-256 of what was submitted, hex: the same key with another body is a conflict.
+    pub fingerprint: String,
+}
+
+/// What came of a submission.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Submitted {
+    /// The job is new.
+    Created(Job),
+    /// The same submission came before; this is its job.
+    Existing(Job),
+    /// The key stands for another submission.
+    Conflict,
+    /// The owner has a job that is not done yet.
+    ActiveJob(JobId),
+}
+
+/// One page of jobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobPage {
+    /// Jobs in all.
+    pub total: u64,
+    /// The page, newest first.
+    pub jobs: Vec<Job>,
+}
+
+/// Who wants a lease, and until when.
+#[derive(Debug, Clone)]
+pub struct ClaimRequest {
+    /// The worker's name, unique among hosts.
+    pub holder: String,
+    /// Now.
+    pub now: Timestamp,
+    /// End of the lease.
+    pub until: Timestamp,
+}
+
+/// What was learned of a recording.
+#[derive(Debug, Clone, Default)]
+pub struct FactsNote {
+    /// What the container tells; replaces what was known.
+    pub facts: Option<MediaFacts>,
+    /// Replaces the list of warnings.
+    pub warnings: Option<Vec<Warning>>,
+    /// Chunks in all, once the whole recording has been cut.
+    pub planned_chunks: Option<u32>,
+}
+
+/// What came of storing a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutChunk {
+    /// It is stored.
+    Stored,
+    /// The same text was stored before.
+    Same,
+    /// Another text was stored before and stays.
+    Different,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// All chunks are stored: `completed`.
+    Completed,
+    /// Some chunks were given up: `completed_partially`.
+    Partially(Fault),
+    /// Final: `processing_fail`; counts as an error.
+    Failed(Fault),
+    /// Another attempt follows: `processing_error`; counts as an error when the fault is charged.
+    Retry {
+        /// Why.
+        fault: Fault,
+        /// Not before this instant.
+        not_before: Timestamp,
+    },
+    /// Handed back unfinished, without fault: `queued`.
+    Released,
+}
+
+/// A message of the embedded queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueMessage {
+    /// Orders and partitions; may be empty.
+    pub key: String,
+    /// Names and values, in order.
+    pub headers: Vec<(String, String)>,
+    /// The payload, unchanged.
+    pub payload: Vec<u8>,
+    /// When it was appended.
+    pub at: Timestamp,
+}

@@ -1,0 +1,23 @@
+//! Shapes that outlive a process: what is stored, published, or passed between stages.
+//!
+//! Plain data with serde, nothing else: no I/O, no async, no clock.
+//! Every other crate speaks these words, so a term has one meaning and one Rust name.
+//!
+//! - [`id`]: 53-bit, time-ordered identities, safe in JavaScript.
+//! - [`time`]: instants as microseconds since the Unix epoch.
+//! - [`audio`]: sample rates and exact positions in a recording.
+//! - [`chunk`]: what the recogniser gets in one inference, and its map to the source.
+//! - [`transcript`]: segments and words, the document between recogniser and renderers.
+//! - [`job`]: one recording to be transcribed, its states and faults.
+//! - [`account`], [`media`]: who owns what, and where its bytes are.
+//! - [`event`]: what producers send and what the daemon publishes.
+
+pub mod account;
+pub mod audio;
+pub mod chunk;
+pub mod event;
+pub mod id;
+pub mod job;
+pub mod media;
+pub mod time;
+pub mod transcript;
