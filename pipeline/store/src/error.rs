@@ -35,6 +35,12 @@ pub enum ErrorKind {
     /// The backend is away; it may have happened or not; repeat later.
     #[error("the store is unavailable")]
     Unavailable,
+    /// Another process holds it.
+    #[error("another process holds it")]
+    Locked,
+    /// The operating system refuses: a folder or file may not be written.
+    #[error("the operating system does not permit it")]
+    Denied,
     /// The stored data is damaged or from a newer version.
     #[error("the stored data cannot be read")]
     Corrupt,

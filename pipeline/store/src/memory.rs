@@ -1,0 +1,332 @@
+//! The memory twin: the reference that every other backend is compared with.
+//!
+//! Plain maps behind one mutex, the shortest code that keeps the promises of [`Store`].
+//! Nothing survives the process, so it serves tests.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use scribed_schemas::account::Account;
+use scribed_schemas::id::{AccountId, JobId, MediaId};
+use scribed_schemas::job::{Job, Priority};
+use scribed_schemas::media::Media;
+use scribed_schemas::time::Timestamp;
+use scribed_schemas::transcript::Segments;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{
+    AccountChange, ClaimRequest, FactsNote, IdempotencyKey, JobPage, NewJob, Outcome, PutChunk,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+};
+use crate::transition::{self, FamilyState};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+/// Everything that is stored.
+#[derive(Debug, Default)]
+struct Tables {
+    accounts: BTreeMap<AccountId, Account>,
+    families: BTreeMap<String, FamilyState>,
+    media: BTreeMap<MediaId, Media>,
+    jobs: BTreeMap<JobId, Job>,
+    submissions: BTreeMap<(AccountId, String), (String, JobId)>,
+    chunks: BTreeMap<(JobId, u32), Segments>,
+    topics: BTreeMap<String, Vec<QueueMessage>>,
+    groups: BTreeMap<(String, String), i64>,
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the tables; a panic elsewhere cannot have left them half changed.
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    /// Finds a job to change.
+    fn job(&mut self, id: JobId, attempt: &str) -> Result<&mut Job> {
+        let missing = || Error::new(ErrorKind::NotFound, format!("{attempt} job {id}"));
+        self.jobs.get_mut(&id).ok_or_else(missing)
+    }
+
+    /// Finds a job whose lease the caller holds.
+    fn leased(&mut self, id: JobId, fence: i64, attempt: &str) -> Result<&mut Job> {
+        let job = self.job(id, attempt)?;
+        transition::check_fence(job, fence, || format!("{attempt} job {id} with fence {fence}"))?;
+        Ok(job)
+    }
+
+    /// Finds what a caller's key stands for: nothing yet, its job, or another submission.
+    fn earlier(&self, owner: AccountId, name: &IdempotencyKey) -> Option<Submitted> {
+        let (fingerprint, id) = self.submissions.get(&(owner, name.key.clone()))?;
+        if *fingerprint != name.fingerprint {
+            return Some(Submitted::Conflict);
+        }
+        self.jobs.get(id).cloned().map(Submitted::Existing)
+    }
+
+    /// Finds the newest job of an owner that is not done.
+    fn active(&self, owner: AccountId) -> Option<JobId> {
+        let open = self.jobs.values().filter(|job| job.owner == owner && !job.state.is_terminal());
+        open.max_by_key(|job| (job.created, job.id)).map(|job| job.id)
+    }
+
+    /// Ends every refresh family of an account.
+    fn revoke(&mut self, account: AccountId) {
+        let families = self.families.values_mut().filter(|family| family.account == account);
+        families.for_each(|family| family.revoked = true);
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn create_account(&self, account: Account) -> Result<()> {
+        let accounts = &mut self.tables().accounts;
+        let taken = |other: &Account| other.id == account.id || other.username == account.username;
+        if accounts.values().any(taken) {
+            let attempt = format!("create account {}", account.username);
+            return Err(Error::new(ErrorKind::Conflict, attempt));
+        }
+        accounts.insert(account.id, account);
+        Ok(())
+    }
+
+    async fn account(&self, id: AccountId) -> Result<Option<Account>> {
+        Ok(self.tables().accounts.get(&id).cloned())
+    }
+
+    async fn account_by_name(&self, username: &str) -> Result<Option<Account>> {
+        Ok(self.tables().accounts.values().find(|a| a.username == username).cloned())
+    }
+
+    async fn accounts(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>> {
+        let tables = self.tables();
+        let rest = tables.accounts.values().filter(|a| after.is_none_or(|after| a.id > after));
+        Ok(rest.take(limit as usize).cloned().collect())
+    }
+
+    async fn update_account(
+        &self,
+        id: AccountId,
+        change: AccountChange,
+        now: Timestamp,
+    ) -> Result<Account> {
+        let mut tables = self.tables();
+        let missing = || Error::new(ErrorKind::NotFound, format!("change account {id}"));
+        let revokes = change.password_hash.is_some();
+        let account = tables.accounts.get_mut(&id).ok_or_else(missing)?;
+        transition::changed(account, change, now);
+        let account = account.clone();
+        if revokes {
+            tables.revoke(id);
+        }
+        Ok(account)
+    }
+
+    async fn open_refresh_family(&self, family: RefreshFamily) -> Result<()> {
+        let RefreshFamily { id, account, hash, expires } = family;
+        let opened =
+            FamilyState { account, current: hash, previous: None, expires, revoked: false };
+        self.tables().families.entry(id).or_insert(opened);
+        Ok(())
+    }
+
+    async fn rotate_refresh(&self, rotation: RefreshRotation) -> Result<Rotation> {
+        let mut tables = self.tables();
+        let family = tables.families.get_mut(&rotation.family);
+        Ok(family.map_or(Rotation::Unknown, |f| transition::rotated(f, &rotation)))
+    }
+
+    async fn revoke_refresh_families(&self, account: AccountId) -> Result<()> {
+        self.tables().revoke(account);
+        Ok(())
+    }
+
+    async fn create_media(&self, media: Media) -> Result<()> {
+        self.tables().media.entry(media.id).or_insert(media);
+        Ok(())
+    }
+
+    async fn media(&self, id: MediaId) -> Result<Option<Media>> {
+        Ok(self.tables().media.get(&id).cloned())
+    }
+
+    async fn submit(&self, new: NewJob) -> Result<Submitted> {
+        let mut tables = self.tables();
+        if let Some(earlier) = new.idempotency.as_ref().and_then(|k| tables.earlier(new.owner, k)) {
+            return Ok(earlier);
+        }
+        if let Some(job) = tables.jobs.get(&new.id) {
+            return transition::repeated(job, &new);
+        }
+        if let Some(active) = tables.active(new.owner).filter(|_| new.one_active) {
+            return Ok(Submitted::ActiveJob(active));
+        }
+        let job = transition::submitted(&new);
+        tables.media.entry(new.media.id).or_insert(new.media);
+        tables.jobs.insert(job.id, job.clone());
+        if let Some(IdempotencyKey { key, fingerprint }) = new.idempotency {
+            tables.submissions.insert((new.owner, key), (fingerprint, job.id));
+        }
+        Ok(Submitted::Created(job))
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>> {
+        Ok(self.tables().jobs.get(&id).cloned())
+    }
+
+    async fn jobs(&self, owner: Option<AccountId>, offset: u64, limit: u32) -> Result<JobPage> {
+        let tables = self.tables();
+        let wanted = |job: &&Job| owner.is_none_or(|owner| job.owner == owner);
+        let mut jobs: Vec<&Job> = tables.jobs.values().filter(wanted).collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse((job.created, job.id)));
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let page = jobs.iter().skip(offset).take(limit as usize);
+        Ok(JobPage { total: jobs.len() as u64, jobs: page.map(|job| (*job).clone()).collect() })
+    }
+
+    async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {
+        let mut tables = self.tables();
+        let eligible = tables.jobs.values_mut().filter(|j| transition::is_eligible(j, claim.now));
+        let first =
+            eligible.min_by_key(|job| (job.priority == Priority::Standard, job.created, job.id));
+        Ok(first.map(|job| {
+            transition::claimed(job, &claim);
+            job.clone()
+        }))
+    }
+
+    async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>> {
+        let mut tables = self.tables();
+        let job = tables.jobs.get_mut(&id).filter(|j| transition::is_eligible(j, claim.now));
+        Ok(job.map(|job| {
+            transition::claimed(job, &claim);
+            job.clone()
+        }))
+    }
+
+    async fn renew(
+        &self,
+        id: JobId,
+        fence: i64,
+        until: Timestamp,
+        progress_frames: i64,
+    ) -> Result<()> {
+        let mut tables = self.tables();
+        let job = tables.leased(id, fence, "renew the lease of")?;
+        transition::renewed(job, until, progress_frames);
+        Ok(())
+    }
+
+    async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()> {
+        let mut tables = self.tables();
+        transition::noted(tables.leased(id, fence, "note facts of")?, note);
+        Ok(())
+    }
+
+    async fn put_chunk(
+        &self,
+        id: JobId,
+        fence: i64,
+        chunk: Segments,
+        now: Timestamp,
+    ) -> Result<PutChunk> {
+        let mut tables = self.tables();
+        let Tables { chunks, jobs, .. } = &mut *tables;
+        let attempt = || format!("store chunk {} of job {id} with fence {fence}", chunk.chunk);
+        let Some(job) = jobs.get_mut(&id) else {
+            return Err(Error::new(ErrorKind::NotFound, attempt()));
+        };
+        transition::check_fence(job, fence, attempt)?;
+        if let Some(stored) = chunks.get(&(id, chunk.chunk)) {
+            return Ok(transition::compared(stored, &chunk));
+        }
+        if chunk.chunk == 0 {
+            job.description = transition::description(&chunk);
+        }
+        chunks.insert((id, chunk.chunk), transition::storable(chunk));
+        while chunks.contains_key(&(id, job.ready_chunks)) {
+            job.ready_chunks += 1;
+        }
+        job.updated = now;
+        Ok(PutChunk::Stored)
+    }
+
+    async fn chunks(&self, id: JobId, from: u32, limit: u32) -> Result<Vec<Segments>> {
+        let tables = self.tables();
+        let ready = tables.jobs.get(&id).map_or(0, |job| job.ready_chunks);
+        let end = from.saturating_add(limit).min(ready).max(from);
+        Ok(tables.chunks.range((id, from)..(id, end)).map(|(_, chunk)| chunk.clone()).collect())
+    }
+
+    async fn stored_chunks(&self, id: JobId) -> Result<Vec<u32>> {
+        let tables = self.tables();
+        let of_job = tables.chunks.range((id, 0)..=(id, u32::MAX));
+        Ok(of_job.map(|((_, number), _)| *number).collect())
+    }
+
+    async fn finish(
+        &self,
+        id: JobId,
+        fence: i64,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Result<Job> {
+        let mut tables = self.tables();
+        let job = tables.leased(id, fence, "finish")?;
+        transition::finished(job, outcome, now);
+        Ok(job.clone())
+    }
+
+    async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Option<Job>> {
+        let mut tables = self.tables();
+        let job = tables.job(id, "cancel")?;
+        Ok(transition::cancelled(job, now).then(|| job.clone()))
+    }
+
+    async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {
+        let mut tables = self.tables();
+        let messages = tables.topics.entry(topic.to_owned()).or_default();
+        messages.push(message);
+        Ok(as_offset(messages.len() - 1))
+    }
+
+    async fn read(&self, topic: &str, from: i64, limit: u32) -> Result<Vec<(i64, QueueMessage)>> {
+        let tables = self.tables();
+        let messages = tables.topics.get(topic).map_or(&[][..], Vec::as_slice);
+        let numbered = messages.iter().enumerate().map(|(i, message)| (as_offset(i), message));
+        let rest = numbered.filter(|(offset, _)| *offset >= from).take(limit as usize);
+        Ok(rest.map(|(offset, message)| (offset, message.clone())).collect())
+    }
+
+    async fn committed(&self, topic: &str, group: &str) -> Result<i64> {
+        let place = (topic.to_owned(), group.to_owned());
+        Ok(self.tables().groups.get(&place).copied().unwrap_or(0))
+    }
+
+    async fn commit(&self, topic: &str, group: &str, next: i64) -> Result<()> {
+        let mut tables = self.tables();
+        let stored = tables.groups.entry((topic.to_owned(), group.to_owned())).or_insert(0);
+        *stored = next.max(*stored);
+        Ok(())
+    }
+}
+
+/// Converts a position in memory to an offset.
+fn as_offset(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}
