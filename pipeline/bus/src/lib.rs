@@ -2,11 +2,24 @@
 //!
 //! [`Bus`] is the promise. Delivery is at least once: a message may come again after a crash, so whoever
 //! handles it de-duplicates by its id, which the store does.
+//!
+//! [`MemoryBus`] is the reference and serves tests.
+#![forbid(unsafe_code)]
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use scribed_schemas::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub mod memory;
+mod seat;
+mod window;
+
+pub use memory::MemoryBus;
+
+/// The only partition of a topic on the buses of one machine.
+pub(crate) const PARTITION: i32 = 0;
 
 /// A place to publish to and to consume from.
 #[async_trait]
@@ -74,4 +87,52 @@ pub struct Error {
     /// The backend's own words.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// Makes an error without a cause of the backend's.
+    pub fn new(attempt: impl Into<String>) -> Self {
+        Self { attempt: attempt.into(), source: None }
+    }
+
+    /// Makes an error with the backend's cause.
+    pub fn caused(
+        attempt: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { attempt: attempt.into(), source: Some(source.into()) }
+    }
+}
+
+/// Settings of the buses of one machine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Deliveries that a consumer may hold unacknowledged; then it waits. At least 1.
+    pub window: u32,
+    /// How often to look for messages that another process published, in milliseconds. At least 1.
+    ///
+    /// Those of the same process are delivered at once.
+    pub poll_interval_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { window: 64, poll_interval_ms: 1_000 }
+    }
+}
+
+impl Config {
+    /// Returns the window as a count of deliveries.
+    pub(crate) fn window(&self) -> usize {
+        usize::try_from(self.window).unwrap_or(usize::MAX)
+    }
+}
+
+/// Refuses an acknowledgement for a partition that topics here do not have.
+pub(crate) fn check_partition(topic: &str, partition: i32) -> Result<()> {
+    if partition == PARTITION {
+        return Ok(());
+    }
+    Err(Error::new(format!("acknowledge partition {partition} of {topic}: it has only {PARTITION}")))
 }
