@@ -82,8 +82,9 @@ pub struct MediaItem {
     /// `[any]` while the item is borrowed. Reads at most `len` bytes from `offset` into `buf`.
     ///
     /// Returns the bytes read, 0 at the end, below 0 when the recording cannot be read.
-    pub read_at:
-        Option<unsafe extern "C" fn(*const MediaItem, offset: u64, buf: *mut u8, len: usize) -> i64>,
+    pub read_at: Option<
+        unsafe extern "C" fn(*const MediaItem, offset: u64, buf: *mut u8, len: usize) -> i64,
+    >,
 }
 
 /// Contiguous interleaved samples. Kind AUDIO.

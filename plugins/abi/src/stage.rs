@@ -11,9 +11,8 @@ pub struct Stage {
     /// The plugin's own.
     pub plugin_data: *mut c_void,
     /// `[stage]` Takes one item of the accepted kind and emits any number of the other. Required.
-    pub process: Option<
-        unsafe extern "C" fn(*mut Stage, *const Item, *const Sink, *mut ErrorBuf) -> Status,
-    >,
+    pub process:
+        Option<unsafe extern "C" fn(*mut Stage, *const Item, *const Sink, *mut ErrorBuf) -> Status>,
     /// `[stage]` The stream has ended: emits what is left. Null: nothing ever is.
     pub flush: Option<unsafe extern "C" fn(*mut Stage, *const Sink, *mut ErrorBuf) -> Status>,
     /// `[stage]` Forgets the stream so far; a new one follows. Null: there is nothing to forget.
