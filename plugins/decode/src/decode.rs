@@ -1,0 +1,409 @@
+//! The loop: packet by packet from the reader through the decoder into blocks.
+
+use scribed_plugin::prelude::*;
+use scribed_schemas::audio::{convert_frames, seconds};
+use symphonia::core::{
+    audio::GenericAudioBufferRef, errors::Error, formats::FormatReader, packet::Packet,
+};
+
+use crate::{
+    blocks::{Blocks, Piece},
+    config::Config,
+    container::Inspection,
+    damage::Damage,
+    fault,
+    open::{self, Chosen, Opened},
+    source::Gauge,
+    timeline::{Timeline, Track},
+};
+
+/// Packets in a row that may fail, or hold no sound, before the rest is given up: 200 s of Opus.
+const MAX_IDLE_PACKETS: u32 = 10_000;
+
+/// Errors of the container in a row that are skipped before the rest is given up.
+const MAX_CONTAINER_ERRORS: u32 = 64;
+
+/// Decodes one recording.
+///
+/// # Errors
+///
+/// As the crate's documentation and [`fault`] say.
+pub(crate) fn run(
+    recording: Recording<'_>,
+    host: &Host,
+    config: &Config,
+    out: &mut Out<'_, AudioKind>,
+) -> Result<()> {
+    let gauge = Gauge::default();
+    let opened = open::open(recording, host, &gauge, config)?;
+    if opened.ignored > 0 {
+        let damage = Damage::new(host.clone(), config.max_warnings, 1);
+        let text = format!("{} more tracks of sound are not transcribed", opened.ignored);
+        damage.warn("tracks_ignored", text, None);
+    }
+    let Opened { mut reader, chosen, container, inspection, .. } = opened;
+    let mut decoding = Decoding {
+        host,
+        config,
+        gauge,
+        container,
+        inspection,
+        bytes: recording.len(),
+        chosen,
+        sound: None,
+        first_lost: None,
+        losses: 0,
+        first_error: None,
+    };
+    decoding.check_claims()?;
+    let ending = decoding.packets(reader.as_mut(), out)?;
+    decoding.finish(ending, out)
+}
+
+/// How the packets came to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The container said so.
+    Whole,
+    /// The file ended inside something.
+    CutOff,
+    /// Too much was unreadable in a row.
+    GivenUp,
+}
+
+struct Decoding<'a> {
+    host: &'a Host,
+    config: &'a Config,
+    gauge: Gauge,
+    container: &'static str,
+    inspection: Inspection,
+    bytes: u64,
+    chosen: Chosen,
+    /// None until the first packet is decoded: only it tells rate and channels for sure.
+    sound: Option<Sound>,
+    /// Timestamp of the first packet, if that could not be decoded.
+    first_lost: Option<i64>,
+    /// Packets that could not be decoded.
+    losses: u64,
+    first_error: Option<String>,
+}
+
+/// What is known once sound comes.
+struct Sound {
+    timeline: Timeline,
+    blocks: Blocks,
+    damage: Damage,
+    rate: u32,
+    channels: u32,
+    /// Rate of the recording, in Hz: that of its first packet.
+    source_rate: u32,
+    /// Frames that the container promises, at `source_rate`.
+    told: Option<i64>,
+    /// Position behind the last frame emitted, at `rate`.
+    end: i64,
+}
+
+impl Decoding<'_> {
+    /// Refuses by what the headers claim, before any work is done.
+    fn check_claims(&self) -> Result<()> {
+        let Chosen { rate, clock, .. } = &self.chosen;
+        if *rate == 0 {
+            return Err(StageError::InvalidInput(format!(
+                "this {} file tells no sample rate",
+                self.container
+            )));
+        }
+        self.check_rate(*rate)?;
+        let params = self.chosen.decoder.codec_params();
+        if let Some(channels) = &params.channels {
+            self.check_channels(channels.count())?;
+        }
+        match clock.frames {
+            Some(frames) if frames > self.max_frames(*rate) => Err(self.too_long()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_rate(&self, rate: u32) -> Result<()> {
+        let Config { min_sample_rate_hz: low, max_sample_rate_hz: high, .. } = *self.config;
+        if (low..=high).contains(&rate) {
+            return Ok(());
+        }
+        Err(StageError::OverLimit(format!(
+            "the sample rate is {rate} Hz; between {low} and {high} Hz are accepted"
+        )))
+    }
+
+    fn check_channels(&self, channels: usize) -> Result<()> {
+        let most = self.config.max_channels;
+        if channels == 0 {
+            return Err(StageError::InvalidInput("the sound has no channels".to_owned()));
+        }
+        if channels <= most as usize {
+            return Ok(());
+        }
+        Err(StageError::OverLimit(format!(
+            "the sound has {channels} channels; at most {most} are accepted"
+        )))
+    }
+
+    fn max_frames(&self, rate: u32) -> i64 {
+        frames_in(self.config.max_duration_secs, rate)
+    }
+
+    fn too_long(&self) -> StageError {
+        let most = self.config.max_duration_secs;
+        StageError::OverLimit(format!("the recording is longer than {most} seconds"))
+    }
+
+    /// Decodes to the end.
+    fn packets(
+        &mut self,
+        reader: &mut dyn FormatReader,
+        out: &mut Out<'_, AudioKind>,
+    ) -> Result<Ending> {
+        let mut idle = 0;
+        let mut container_errors = 0;
+        loop {
+            if self.host.cancelled() {
+                return Err(StageError::Cancelled);
+            }
+            let position = self.gauge.position();
+            match reader.next_packet() {
+                Ok(Some(packet)) if packet.track_id == self.chosen.id => {
+                    let sounded = self.packet(&packet, out)?;
+                    container_errors = 0;
+                    idle = if sounded { 0 } else { idle + 1 };
+                    if idle > MAX_IDLE_PACKETS {
+                        return Ok(Ending::GivenUp);
+                    }
+                }
+                Ok(Some(_)) => container_errors = 0,
+                Ok(None) => return Ok(Ending::Whole),
+                Err(Error::ResetRequired) => self.next_stream(reader)?,
+                Err(error) => {
+                    if let Some(stopped) = fault::stopped(&self.gauge, self.config) {
+                        return Err(stopped);
+                    }
+                    if is_end(&error) {
+                        return Ok(Ending::CutOff);
+                    }
+                    self.first_error.get_or_insert_with(|| fault::reason(&error));
+                    container_errors += 1;
+                    let stuck = self.gauge.position() == position;
+                    if stuck || container_errors > MAX_CONTAINER_ERRORS {
+                        return Ok(Ending::GivenUp);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Changes to the next of several streams that follow each other in one file.
+    fn next_stream(&mut self, reader: &mut dyn FormatReader) -> Result<()> {
+        self.chosen = open::choose(reader, self.container, &self.inspection, self.bytes)?;
+        if let Some(sound) = &mut self.sound {
+            let track = at_rate(&self.chosen, sound.rate);
+            let limit = frames_in(self.config.max_duration_secs, sound.rate);
+            sound.timeline.restart(track, sound.rate, limit);
+            sound.told = None;
+        }
+        Ok(())
+    }
+
+    /// Decodes one packet; returns whether it gave sound.
+    fn packet(&mut self, packet: &Packet, out: &mut Out<'_, AudioKind>) -> Result<bool> {
+        let timestamp = packet.pts.get();
+        let mut decoded = self.chosen.decoder.decode(packet).map(drop);
+        if matches!(decoded, Err(Error::ResetRequired)) {
+            self.chosen.decoder.reset();
+            decoded = self.chosen.decoder.decode(packet).map(drop);
+        }
+        if let Err(error) = decoded {
+            if let Some(stopped) = fault::stopped(&self.gauge, self.config) {
+                return Err(stopped);
+            }
+            self.losses += 1;
+            self.first_error.get_or_insert_with(|| fault::reason(&error));
+            match &mut self.sound {
+                Some(sound) => sound.damage.lost(sound.timeline.end()),
+                None => self.first_lost = self.first_lost.or(Some(timestamp)),
+            }
+            return Ok(false);
+        }
+        self.fit(out)?;
+        let Some(sound) = &mut self.sound else { return Ok(false) };
+        let buffer = self.chosen.decoder.last_decoded();
+        let trimmed = i64::try_from(packet.trim_start.get()).unwrap_or(i64::MAX);
+        // Only decoders of formats in frames trim, so ticks are frames here.
+        let trimmed = if self.chosen.trims { trimmed } else { 0 };
+        sound.take(&buffer, (timestamp, trimmed), &self.chosen, out)?;
+        if sound.end > frames_in(self.config.max_duration_secs, sound.rate) {
+            return Err(self.too_long());
+        }
+        Ok(buffer.frames() > 0)
+    }
+
+    /// Fits everything behind the decoder to the layout of what it decoded last.
+    fn fit(&mut self, out: &mut Out<'_, AudioKind>) -> Result<()> {
+        let spec = self.chosen.decoder.last_decoded().spec().clone();
+        let (rate, channels) = (spec.rate(), spec.channels().count());
+        if let Some(sound) = &self.sound
+            && (sound.rate, sound.channels as usize) == (rate, channels)
+        {
+            return Ok(());
+        }
+        self.check_rate(rate)?;
+        self.check_channels(channels)?;
+        let channels = u32::try_from(channels).unwrap_or(u32::MAX);
+        let track = at_rate(&self.chosen, rate);
+        let limit = self.max_frames(rate);
+        if let Some(sound) = &mut self.sound {
+            sound.blocks.relayout(rate, channels, out)?;
+            if sound.rate != rate {
+                sound.end = convert_frames(sound.end, sound.rate, rate);
+                sound.timeline.restart(track, rate, limit);
+            }
+            (sound.rate, sound.channels) = (rate, channels);
+            return Ok(());
+        }
+        let facts = self.facts(rate, channels, track.frames);
+        self.host.facts(&facts);
+        let mut timeline = Timeline::new(track, rate, limit);
+        if let Some(timestamp) = self.first_lost {
+            timeline.place(timestamp, 0);
+        }
+        self.sound = Some(Sound {
+            timeline,
+            blocks: Blocks::new(self.config.block_frames, rate, channels),
+            damage: Damage::new(self.host.clone(), self.config.max_warnings, rate),
+            rate,
+            channels,
+            source_rate: rate,
+            told: track.frames,
+            end: 0,
+        });
+        Ok(())
+    }
+
+    fn facts(&self, sample_rate: u32, channels: u32, frames: Option<i64>) -> MediaFacts {
+        MediaFacts {
+            container: self.container.to_owned(),
+            codec: self.chosen.codec.clone(),
+            sample_rate,
+            channels,
+            frames,
+        }
+    }
+
+    /// Emits what is left and says how it ended.
+    fn finish(mut self, ending: Ending, out: &mut Out<'_, AudioKind>) -> Result<()> {
+        let Some(mut sound) = self.sound.take().filter(|sound| sound.end > 0) else {
+            return Err(self.nothing(ending));
+        };
+        sound.blocks.finish(out)?;
+        sound.damage.finish(sound.end);
+        let end = convert_frames(sound.end, sound.rate, sound.source_rate);
+        let length = seconds(end, sound.source_rate);
+        if ending == Ending::GivenUp {
+            let text = format!("the rest, from {length:.2} s on, could not be decoded");
+            sound.damage.warn("damaged", text, Some(end));
+        } else if ending == Ending::CutOff || self.is_short(&sound, end) {
+            let told = sound.told.filter(|&told| told > end);
+            let whole = told.map(|told| format!(" of {:.2} s", seconds(told, sound.source_rate)));
+            let text = format!(
+                "the file ends too early: {length:.2} s{} could be read",
+                whole.unwrap_or_default()
+            );
+            sound.damage.warn("truncated", text, Some(end));
+        }
+        self.host.facts(&self.facts(sound.source_rate, sound.channels, Some(end)));
+        if length < self.config.min_duration_secs {
+            return Err(StageError::OverLimit(format!(
+                "the recording is too short: {length:.3} s; at least {} s are needed",
+                self.config.min_duration_secs
+            )));
+        }
+        Ok(())
+    }
+
+    /// Tells whether the container promised clearly more than came.
+    fn is_short(&self, sound: &Sound, end: i64) -> bool {
+        // Lengths of exact containers are right to the packet; the longest, of FLAC, has 65,535
+        // frames only in theory, 100 ms cover the real ones. Those of Matroska include other tracks.
+        let tolerance = if self.chosen.exact_length { 0.1 } else { 1.0 };
+        sound.told.is_some_and(|told| end + frames_in(tolerance, sound.source_rate) < told)
+    }
+
+    /// Says why not one frame came.
+    fn nothing(&self, ending: Ending) -> StageError {
+        let Self { container, chosen: Chosen { codec, .. }, .. } = self;
+        let at = self.gauge.position();
+        if let Some(error) = &self.first_error {
+            return StageError::InvalidInput(format!(
+                "none of the {codec} sound in this {container} file could be decoded, up to byte {at}: {error}"
+            ));
+        }
+        if ending == Ending::CutOff {
+            return StageError::InvalidInput(format!(
+                "the {container} file ends before its {codec} sound begins, at byte {at}"
+            ));
+        }
+        StageError::NoAudio(format!("this {container} file holds no sound, only headers"))
+    }
+}
+
+impl Sound {
+    /// Places a decoded packet and passes on what is to be heard of it.
+    fn take(
+        &mut self,
+        buffer: &GenericAudioBufferRef<'_>,
+        (timestamp, trimmed): (i64, i64),
+        chosen: &Chosen,
+        out: &mut Out<'_, AudioKind>,
+    ) -> Result<()> {
+        let place = self.timeline.place(timestamp, trimmed);
+        let frames = i64::try_from(buffer.frames()).unwrap_or(i64::MAX);
+        self.timeline.advance(frames);
+        if frames > 0 {
+            self.damage.sound_at(place.start, place.gap);
+        }
+        let mut from = place.start.max(0);
+        let mut to = place.start.saturating_add(frames);
+        if let Some(padding) = &chosen.padding {
+            if from >= padding.start {
+                from = from.max(padding.end.min(to));
+            } else {
+                to = to.min(padding.start);
+            }
+        }
+        let (skip, len) = (from - place.start, to - from);
+        if let (Ok(skip), Ok(len)) = (usize::try_from(skip), usize::try_from(len))
+            && len > 0
+        {
+            let piece = Piece { from: skip, len, start: from, gain: chosen.gain };
+            self.blocks.push(buffer, piece, out)?;
+            self.end = to;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the clock of a track with its frames counted at the rate that its decoder really has.
+fn at_rate(chosen: &Chosen, rate: u32) -> Track {
+    Track {
+        delay: convert_frames(chosen.clock.delay, chosen.rate, rate),
+        frames: chosen.clock.frames.map(|frames| convert_frames(frames, chosen.rate, rate)),
+        ..chosen.clock
+    }
+}
+
+fn is_end(error: &Error) -> bool {
+    matches!(error, Error::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof)
+}
+
+/// Converts seconds of configuration to frames.
+#[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+fn frames_in(secs: f64, rate: u32) -> i64 {
+    (secs * f64::from(rate)) as i64
+}
