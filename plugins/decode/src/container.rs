@@ -1,11 +1,13 @@
 //! What containers say that Symphonia does not pass on.
 //!
 //! Symphonia takes a sample entry or codec word that it does not know for "not audio", ignores
-//! encryption, and does not apply the edit lists of MP4. So the headers of the two families that carry
-//! these are walked here too: read-only, bounded in steps and depth, and without any trust in lengths.
+//! encryption, does not apply the edit lists of MP4 and refuses files that are cut off inside a box.
+//! So some headers are walked here too: read-only, bounded in steps and depth, and without any trust
+//! in lengths.
 
 mod mkv;
 mod mp4;
+mod wav;
 
 use scribed_plugin::prelude::*;
 
@@ -44,6 +46,17 @@ pub(crate) struct Inspection {
     pub(crate) others: usize,
     /// The walk met the end of the file before the headers were complete.
     pub(crate) incomplete: bool,
+    /// Layout told before the reader looks.
+    pub(crate) declared: Option<Declared>,
+    /// Bytes that the file would have if it were not cut off, where it is.
+    pub(crate) whole_len: Option<u64>,
+}
+
+/// The layout that a header declares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Declared {
+    /// Channels.
+    pub(crate) channels: u32,
 }
 
 impl Inspection {
@@ -61,6 +74,8 @@ pub(crate) fn inspect(recording: Recording<'_>) -> Inspection {
         mp4::inspect(view, [head[8], head[9], head[10], head[11]])
     } else if head[..4] == mkv::EBML_MAGIC {
         mkv::inspect(view)
+    } else if &head[..4] == b"RIFF" && &head[8..] == b"WAVE" {
+        wav::inspect(view)
     } else {
         Inspection::default()
     }
@@ -87,8 +102,7 @@ impl View<'_> {
     fn text(self, at: u64, len: u64) -> Option<String> {
         let mut bytes = [0; 32];
         let len = usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len());
-        self.fill(at, &mut bytes[..len])
-            .then(|| printable(&bytes[..len]))
+        self.fill(at, &mut bytes[..len]).then(|| printable(&bytes[..len]))
     }
 
     fn fill(self, at: u64, buf: &mut [u8]) -> bool {

@@ -49,10 +49,14 @@ impl Damage {
         }
     }
 
-    /// The recording ended; tells what is left to tell. Returns whether its last packets were lost.
-    pub(crate) fn finish(&mut self, end: i64) -> bool {
-        let lost_at_end = self.open.take();
-        if let Some((start, packets)) = lost_at_end {
+    /// Tells whether anything was lost so far.
+    pub(crate) fn is_any(&self) -> bool {
+        self.lost_frames > 0
+    }
+
+    /// The recording ended; tells what is left to tell.
+    pub(crate) fn finish(&mut self, end: i64) {
+        if let Some((start, packets)) = self.open.take() {
             let message = format!(
                 "the last {packets} pieces, from {:.2} s on, could not be decoded",
                 seconds(start, self.rate)
@@ -67,7 +71,6 @@ impl Damage {
             );
             self.warn("damaged", message, None);
         }
-        lost_at_end.is_some()
     }
 
     /// Tells something that happens once.

@@ -113,38 +113,15 @@ impl Decoding<'_> {
                 self.container
             )));
         }
-        self.check_rate(*rate)?;
+        fault::check_rate(*rate, self.config)?;
         let params = self.chosen.decoder.codec_params();
         if let Some(channels) = &params.channels {
-            self.check_channels(channels.count())?;
+            fault::check_channels(channels.count(), self.config)?;
         }
         match clock.frames {
             Some(frames) if frames > self.max_frames(*rate) => Err(self.too_long()),
             _ => Ok(()),
         }
-    }
-
-    fn check_rate(&self, rate: u32) -> Result<()> {
-        let Config { min_sample_rate_hz: low, max_sample_rate_hz: high, .. } = *self.config;
-        if (low..=high).contains(&rate) {
-            return Ok(());
-        }
-        Err(StageError::OverLimit(format!(
-            "the sample rate is {rate} Hz; between {low} and {high} Hz are accepted"
-        )))
-    }
-
-    fn check_channels(&self, channels: usize) -> Result<()> {
-        let most = self.config.max_channels;
-        if channels == 0 {
-            return Err(StageError::InvalidInput("the sound has no channels".to_owned()));
-        }
-        if channels <= most as usize {
-            return Ok(());
-        }
-        Err(StageError::OverLimit(format!(
-            "the sound has {channels} channels; at most {most} are accepted"
-        )))
     }
 
     fn max_frames(&self, rate: u32) -> i64 {
@@ -253,8 +230,8 @@ impl Decoding<'_> {
         {
             return Ok(());
         }
-        self.check_rate(rate)?;
-        self.check_channels(channels)?;
+        fault::check_rate(rate, self.config)?;
+        fault::check_channels(channels, self.config)?;
         let channels = u32::try_from(channels).unwrap_or(u32::MAX);
         let track = at_rate(&self.chosen, rate);
         let limit = self.max_frames(rate);
@@ -305,18 +282,7 @@ impl Decoding<'_> {
         sound.damage.finish(sound.end);
         let end = convert_frames(sound.end, sound.rate, sound.source_rate);
         let length = seconds(end, sound.source_rate);
-        if ending == Ending::GivenUp {
-            let text = format!("the rest, from {length:.2} s on, could not be decoded");
-            sound.damage.warn("damaged", text, Some(end));
-        } else if ending == Ending::CutOff || self.is_short(&sound, end) {
-            let told = sound.told.filter(|&told| told > end);
-            let whole = told.map(|told| format!(" of {:.2} s", seconds(told, sound.source_rate)));
-            let text = format!(
-                "the file ends too early: {length:.2} s{} could be read",
-                whole.unwrap_or_default()
-            );
-            sound.damage.warn("truncated", text, Some(end));
-        }
+        self.tell_ending(ending, &sound, end);
         self.host.facts(&self.facts(sound.source_rate, sound.channels, Some(end)));
         if length < self.config.min_duration_secs {
             return Err(StageError::OverLimit(format!(
@@ -327,12 +293,30 @@ impl Decoding<'_> {
         Ok(())
     }
 
-    /// Tells whether the container promised clearly more than came.
-    fn is_short(&self, sound: &Sound, end: i64) -> bool {
-        // Lengths of exact containers are right to the packet; the longest, of FLAC, has 65,535
-        // frames only in theory, 100 ms cover the real ones. Those of Matroska include other tracks.
-        let tolerance = if self.chosen.exact_length { 0.1 } else { 1.0 };
-        sound.told.is_some_and(|told| end + frames_in(tolerance, sound.source_rate) < told)
+    /// Warns where the recording does not end as it should.
+    fn tell_ending(&self, ending: Ending, sound: &Sound, end: i64) {
+        let length = seconds(end, sound.source_rate);
+        let told = sound.told.filter(|&told| end.saturating_add(self.chosen.tolerance) < told);
+        let cut = ending == Ending::CutOff && !self.chosen.ends_with_file;
+        let (code, text) = match told.map(|told| seconds(told, sound.source_rate)) {
+            _ if ending == Ending::GivenUp => {
+                ("damaged", format!("the rest, from {length:.2} s on, could not be decoded"))
+            }
+            // Streams without positions close up over what is lost.
+            Some(told) if !cut && sound.damage.is_any() => (
+                "damaged",
+                format!("{:.2} s of {told:.2} s of sound are lost in all", told - length),
+            ),
+            Some(told) => (
+                "truncated",
+                format!("the file ends too early: {length:.2} s of {told:.2} s could be read"),
+            ),
+            None if cut => {
+                ("truncated", format!("the file ends too early: {length:.2} s could be read"))
+            }
+            None => return,
+        };
+        sound.damage.warn(code, text, Some(end));
     }
 
     /// Says why not one frame came.

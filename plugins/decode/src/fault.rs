@@ -48,7 +48,9 @@ pub(crate) fn at_opening(
                 u64::from(config.probe_bytes).min(at)
             )
         }
-        None => format!("the headers of the file cannot be read, near byte {at}: {}", reason(error)),
+        None => {
+            format!("the headers of the file cannot be read, near byte {at}: {}", reason(error))
+        }
     })
 }
 
@@ -96,4 +98,29 @@ pub(crate) fn reason(error: &Error) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// Refuses more channels than are accepted, and none.
+pub(crate) fn check_channels(channels: usize, config: &Config) -> Result<()> {
+    let most = config.max_channels;
+    if channels == 0 {
+        return Err(StageError::InvalidInput("the sound has no channels".to_owned()));
+    }
+    if channels <= most as usize {
+        return Ok(());
+    }
+    Err(StageError::OverLimit(format!(
+        "the sound has {channels} channels; at most {most} are accepted"
+    )))
+}
+
+/// Refuses sample rates that are not accepted.
+pub(crate) fn check_rate(rate: u32, config: &Config) -> Result<()> {
+    let Config { min_sample_rate_hz: low, max_sample_rate_hz: high, .. } = *config;
+    if (low..=high).contains(&rate) {
+        return Ok(());
+    }
+    Err(StageError::OverLimit(format!(
+        "the sample rate is {rate} Hz; between {low} and {high} Hz are accepted"
+    )))
 }

@@ -3,33 +3,36 @@
 use std::{num::NonZero, ops::Range, sync::LazyLock};
 
 use scribed_plugin::prelude::*;
-use symphonia::core::{
-    codecs::{
-        CodecParameters,
-        audio::{
-            AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known as id,
+use symphonia::{
+    core::{
+        codecs::{
+            CodecParameters,
+            audio::{
+                AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions,
+                well_known as id,
+            },
+            registry::CodecRegistry,
         },
-        registry::CodecRegistry,
+        common::Limit,
+        errors::Error,
+        formats::{
+            FormatId, FormatOptions, FormatReader, Track as FormatTrack, TrackType,
+            probe::{Hint, Probe, ProbeOptions},
+            well_known as format,
+        },
+        io::{MediaSourceStream, MediaSourceStreamOptions, ReadBytes},
+        meta::MetadataOptions,
+        units::TimeBase,
     },
-    common::Limit,
-    errors::Error,
-    formats::{
-        FormatId, FormatOptions, FormatReader, Track as FormatTrack, TrackType,
-        probe::{Probe, ProbeOptions},
-        well_known as format,
-    },
-    io::{MediaSourceStream, MediaSourceStreamOptions},
-    meta::MetadataOptions,
-    units::TimeBase,
+    default::formats::IsoMp4Reader,
 };
 use symphonia_adapter_libopus::OpusDecoder;
 
 use crate::{
     config::Config,
     container::{self, Inspection},
-    fault,
-    opus,
-    source::{Gauge, Source},
+    fault, opus,
+    source::{Gauge, Shape, Source},
     timeline::{Clock, Track, frames_of},
 };
 
@@ -74,8 +77,10 @@ pub(crate) struct Chosen {
     pub(crate) rate: u32,
     /// Factor for its samples.
     pub(crate) gain: f32,
-    /// Whether `clock.frames` is exact to the packet.
-    pub(crate) exact_length: bool,
+    /// How far `clock.frames` may be off, in frames; what is missing beyond it was cut off.
+    pub(crate) tolerance: i64,
+    /// Whether the end of the file is the only end that this container has.
+    pub(crate) ends_with_file: bool,
     /// Whether the decoder cuts off what its packets tell it to.
     pub(crate) trims: bool,
     /// Positions at the end that hold only the encoder's padding.
@@ -100,8 +105,11 @@ pub(crate) fn open<'a>(
     if let Some(protected) = fault::protected(&inspection) {
         return Err(protected);
     }
+    check_declared(&inspection, config)?;
     gauge.set_budget(config.max_header_bytes);
-    let reader = read_headers(recording, host, gauge, config)
+    let opening = Opening { recording, host, gauge, config };
+    let reader = opening
+        .read_headers(&inspection)
         .map_err(|error| fault::at_opening(&error, gauge, &inspection, config))?;
     gauge.set_budget(u64::MAX);
     let container = inspection.container.unwrap_or_else(|| name_of(reader.format_info().format));
@@ -111,24 +119,61 @@ pub(crate) fn open<'a>(
     Ok(Opened { reader, chosen, container, inspection, ignored })
 }
 
-fn read_headers<'a>(
+/// Refuses a number of channels that the reader would call malformed.
+fn check_declared(inspection: &Inspection, config: &Config) -> Result<()> {
+    match inspection.declared {
+        Some(declared) => fault::check_channels(declared.channels as usize, config),
+        None => Ok(()),
+    }
+}
+
+struct Opening<'a, 'b> {
     recording: Recording<'a>,
-    host: &Host,
-    gauge: &Gauge,
-    config: &Config,
-) -> Result<Box<dyn FormatReader + 'a>, Error> {
-    let options = ProbeOptions { max_probe_depth: config.probe_bytes, ..ProbeOptions::default() };
-    let mut probe = Probe::new_with_options(&options);
-    symphonia::default::register_enabled_formats(&mut probe);
-    let source = Source::new(recording, host.clone(), gauge.clone());
-    let stream = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
-    // No hint: what the bytes say counts, not what the file is called.
-    probe.probe(
-        &symphonia::core::formats::probe::Hint::new(),
-        stream,
-        FormatOptions::default(),
-        MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES)),
-    )
+    host: &'b Host,
+    gauge: &'b Gauge,
+    config: &'b Config,
+}
+
+impl<'a> Opening<'a, '_> {
+    fn read_headers(&self, inspection: &Inspection) -> Result<Box<dyn FormatReader + 'a>, Error> {
+        if let Some(whole) = inspection.whole_len {
+            return self.cut_mp4(whole);
+        }
+        let opened = self.probe(Shape::Seekable(self.recording.len()));
+        // Matroska files that are cut off, or whose directory is damaged, can still be read in order.
+        let in_order = matches!(inspection.container, Some("matroska" | "webm"));
+        if opened.is_err() && in_order && self.gauge.stopped().is_none() {
+            return self.probe(Shape::Forward);
+        }
+        opened
+    }
+
+    /// Opens a cut-off MP4: its reader wants the last box to end inside the file.
+    fn cut_mp4(&self, whole: u64) -> Result<Box<dyn FormatReader + 'a>, Error> {
+        let mut stream = self.stream(Shape::Seekable(whole));
+        // The reader steps back by the four bytes that a probe has read when it knows the format.
+        stream.ignore_bytes(4)?;
+        Ok(Box::new(IsoMp4Reader::try_new(stream, FormatOptions::default())?))
+    }
+
+    fn probe(&self, shape: Shape) -> Result<Box<dyn FormatReader + 'a>, Error> {
+        let depth = self.config.probe_bytes;
+        let options = ProbeOptions { max_probe_depth: depth, ..ProbeOptions::default() };
+        let mut probe = Probe::new_with_options(&options);
+        symphonia::default::register_enabled_formats(&mut probe);
+        // No hint: what the bytes say counts, not what the file is called.
+        probe.probe(
+            &Hint::new(),
+            self.stream(shape),
+            FormatOptions::default(),
+            MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES)),
+        )
+    }
+
+    fn stream(&self, shape: Shape) -> MediaSourceStream<'a> {
+        let source = Source::new(self.recording, self.host.clone(), self.gauge.clone(), shape);
+        MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default())
+    }
 }
 
 /// Chooses the track to decode: the default one, else the first that can be decoded.
@@ -168,8 +213,7 @@ fn is_sound(track: &FormatTrack) -> bool {
 fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, Error> {
     let mut params = params.clone();
     if params.codec == id::CODEC_ID_OPUS {
-        // The adapter takes the delay from the first packet only, however short that is.
-        opus::clear_delay(&mut params);
+        opus::prepare(&mut params);
     }
     // Without a LAME tag the length of an MP3 is an estimate, and its decoder cuts at it.
     let is_mpeg = [id::CODEC_ID_MP1, id::CODEC_ID_MP2, id::CODEC_ID_MP3].contains(&params.codec);
@@ -182,10 +226,10 @@ fn describe(
     decoder: Box<dyn AudioDecoder>,
     (family, inspection, bytes): (Family, &Inspection, u64),
 ) -> Chosen {
-    let rate = params.sample_rate.unwrap_or_default();
+    let is_opus = params.codec == id::CODEC_ID_OPUS;
+    let rate = if is_opus { opus::RATE } else { params.sample_rate.unwrap_or_default() };
     let in_frames = TimeBase::from_recip(NonZero::new(rate).unwrap_or(NonZero::<u32>::MIN));
     let time_base = track.time_base.unwrap_or(in_frames);
-    let is_opus = params.codec == id::CODEC_ID_OPUS;
     let head = is_opus.then(|| opus::head(params)).flatten().unwrap_or_default();
     let edit = inspection.track(track.id).and_then(|track| track.edit);
     let (clock, delay) = match (family, edit) {
@@ -194,7 +238,10 @@ fn describe(
         // Ogg counts the delay of Opus in its positions; that of the others is in the timestamps.
         _ => (Clock::Exact, i64::from(head.delay)),
     };
-    let (frames, exact_length) = length(track, edit, family, (time_base, rate, delay));
+    let frames = length(track, edit, family, (time_base, rate, delay));
+    // Lengths are right to the packet, those of Matroska include the other tracks.
+    let slack = i64::from(rate) / if family == Family::Matroska { 1 } else { 10 };
+    let packet = i64::try_from(params.max_frames_per_packet.unwrap_or(0)).unwrap_or(0);
     let frames = frames.filter(|&frames| is_plausible(frames, rate, bytes));
     let padding = match (family, frames) {
         (Family::Mp4, Some(frames)) => Some(frames..i64::MAX),
@@ -211,37 +258,38 @@ fn describe(
         clock: Track { time_base, clock, delay, frames },
         rate,
         gain: head.gain,
-        exact_length,
+        tolerance: slack.max(packet.min(i64::from(rate))),
+        ends_with_file: family == Family::Other && frames.is_none(),
         trims: is_opus || params.codec == id::CODEC_ID_VORBIS,
         padding,
     }
 }
 
-/// Returns the frames presented and whether that is exact.
+/// Returns the frames presented.
 fn length(
     track: &FormatTrack,
     edit: Option<container::Edit>,
     family: Family,
     (time_base, rate, delay): (TimeBase, u32, i64),
-) -> (Option<i64>, bool) {
+) -> Option<i64> {
     let told = track.num_frames.and_then(|frames| i64::try_from(frames).ok());
     let ticks = track.duration.and_then(|duration| i64::try_from(duration.get()).ok());
     match family {
         Family::Mp4 => {
-            let Some(total) = ticks.filter(|&ticks| ticks > 0) else { return (None, false) };
+            let total = ticks.filter(|&ticks| ticks > 0)?;
             let total = edit.map_or(total, |edit| {
                 let rest = total.saturating_sub(edit.skip);
                 // An edit within its rounding of the whole track adds nothing to it.
                 edit.length.filter(|length| length + edit.precision < rest).unwrap_or(rest)
             });
-            (Some(frames_of(time_base, total, rate)).filter(|&frames| frames > 0), true)
+            Some(frames_of(time_base, total, rate)).filter(|&frames| frames > 0)
         }
         // Without a tag these are estimates from the first packets.
-        Family::Mpeg => (told.filter(|_| track.delay.is_some()), true),
-        Family::Adts => (None, false),
-        Family::Matroska => (ticks.map(|ticks| frames_of(time_base, ticks, rate)), false),
-        Family::Ogg => (told.map(|frames| frames.saturating_sub(delay)), true),
-        Family::Other => (told, true),
+        Family::Mpeg => told.filter(|_| track.delay.is_some()),
+        Family::Adts => None,
+        Family::Matroska => ticks.map(|ticks| frames_of(time_base, ticks, rate)),
+        Family::Ogg => told.map(|frames| frames.saturating_sub(delay)),
+        Family::Other => told,
     }
 }
 

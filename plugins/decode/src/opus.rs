@@ -5,6 +5,9 @@
 
 use symphonia::core::codecs::audio::AudioCodecParameters;
 
+/// Rate of decoded Opus and of its positions, in Hz.
+pub(crate) const RATE: u32 = 48_000;
+
 const MAGIC: &[u8; 8] = b"OpusHead";
 const DELAY: std::ops::Range<usize> = 10..12;
 const GAIN: std::ops::Range<usize> = 16..18;
@@ -32,8 +35,13 @@ pub(crate) fn head(params: &AudioCodecParameters) -> Option<Head> {
     Some(Head { delay, gain: 10_f32.powf(f32::from(gain) / 256.0 / 20.0) })
 }
 
-/// Makes the decoder keep the delay; the timeline drops it, over as many packets as it takes.
-pub(crate) fn clear_delay(params: &mut AudioCodecParameters) {
+/// Prepares a track for its decoder.
+///
+/// Containers tell the rate of the original, which says nothing about the stream: it is decoded at
+/// 48 kHz (RFC 7845 §5.1). The decoder must keep the delay, which it would only take from the first
+/// packet, however short that is; the timeline drops it.
+pub(crate) fn prepare(params: &mut AudioCodecParameters) {
+    params.with_sample_rate(RATE);
     if let Some(delay) = params.extra_data.as_mut().and_then(|data| data.get_mut(DELAY)) {
         delay.fill(0);
     }
@@ -60,9 +68,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cleared_delay_is_zero() {
+    fn a_prepared_track_has_no_delay_left() {
         let mut params = params(0);
-        clear_delay(&mut params);
+        prepare(&mut params);
         assert_eq!(head(&params).map(|head| head.delay), Some(0));
     }
 }

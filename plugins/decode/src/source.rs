@@ -81,11 +81,21 @@ impl Gauge {
     }
 }
 
+/// What a reader may believe about a [`Source`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// It has this many bytes, and every place can be reached.
+    Seekable(u64),
+    /// It can only be read from start to end, so nothing behind is looked for.
+    Forward,
+}
+
 /// A recording with a read-ahead buffer, as Symphonia wants it.
 pub(crate) struct Source<'a> {
     recording: Recording<'a>,
     host: Host,
     gauge: Gauge,
+    shape: Shape,
     buffer: Vec<u8>,
     /// Position of `buffer[0]`.
     start: u64,
@@ -94,8 +104,8 @@ pub(crate) struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// Makes a stream over `recording` that reports to `gauge`.
-    pub(crate) fn new(recording: Recording<'a>, host: Host, gauge: Gauge) -> Self {
-        Self { recording, host, gauge, buffer: Vec::new(), start: 0, position: 0 }
+    pub(crate) fn new(recording: Recording<'a>, host: Host, gauge: Gauge, shape: Shape) -> Self {
+        Self { recording, host, gauge, shape, buffer: Vec::new(), start: 0, position: 0 }
     }
 
     /// Returns what the buffer holds from the position on.
@@ -162,7 +172,10 @@ impl Seek for Source<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let position = match to {
             SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(offset) => self.recording.len().checked_add_signed(offset),
+            SeekFrom::End(offset) => match self.shape {
+                Shape::Seekable(len) => len.checked_add_signed(offset),
+                Shape::Forward => None,
+            },
             SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
         };
         self.position = position.ok_or_else(|| {
@@ -174,10 +187,13 @@ impl Seek for Source<'_> {
 
 impl MediaSource for Source<'_> {
     fn is_seekable(&self) -> bool {
-        true
+        self.shape != Shape::Forward
     }
 
     fn byte_len(&self) -> Option<u64> {
-        Some(self.recording.len())
+        match self.shape {
+            Shape::Seekable(len) => Some(len),
+            Shape::Forward => None,
+        }
     }
 }

@@ -118,11 +118,10 @@ pub(super) fn inspect(view: View<'_>) -> Inspection {
         inspection.incomplete = true;
         return inspection;
     };
-    let entries: Vec<Element> =
-        Walk { view, at: tracks.body, end: tracks.end, steps: &mut steps }
-            .filter(|element| element.id == TRACK_ENTRY)
-            .take(256)
-            .collect();
+    let entries: Vec<Element> = Walk { view, at: tracks.body, end: tracks.end, steps: &mut steps }
+        .filter(|element| element.id == TRACK_ENTRY)
+        .take(256)
+        .collect();
     for entry in entries {
         match sound_track(view, entry, &mut steps) {
             Some(track) => inspection.sound.push(track),

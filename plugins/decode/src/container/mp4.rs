@@ -17,6 +17,8 @@ struct Box4 {
     name: [u8; 4],
     body: u64,
     end: u64,
+    /// Where it says that it ends; behind `end` where the file is cut off.
+    told: u64,
 }
 
 /// Walks the boxes between two places, one level deep.
@@ -45,8 +47,9 @@ impl Iterator for Walk<'_, '_> {
         if size < header {
             return None;
         }
-        let end = self.at.checked_add(size)?.min(self.end);
-        let found = Box4 { name, body: (self.at + header).min(end), end };
+        let told = self.at.checked_add(size)?;
+        let end = told.min(self.end);
+        let found = Box4 { name, body: (self.at + header).min(end), end, told };
         self.at = end;
         Some(found)
     }
@@ -65,8 +68,22 @@ pub(super) fn inspect(view: View<'_>, brand: [u8; 4]) -> Inspection {
     };
     let mut inspection = Inspection { container: Some(container), ..Inspection::default() };
     let mut steps = 0;
-    let top = Walk { view, at: 0, end: view.len(), steps: &mut steps };
-    let Some(moov) = top.into_iter().find(|found| &found.name == b"moov") else {
+    let mut moov = None;
+    for found in (Walk { view, at: 0, end: view.len(), steps: &mut steps }) {
+        match &found.name {
+            b"moov" if found.told > found.end => break,
+            b"moov" => moov = Some(found),
+            _ => {}
+        }
+        if found.told > found.end {
+            inspection.whole_len = Some(found.told);
+        }
+        // Fragments follow each other to the end; there is nothing more to learn from them.
+        if &found.name == b"moof" && moov.is_some() {
+            break;
+        }
+    }
+    let Some(moov) = moov else {
         inspection.incomplete = true;
         return inspection;
     };
