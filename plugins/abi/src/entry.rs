@@ -1,9 +1,11 @@
 //! The entry: the one data symbol that a plugin exports.
 
-use crate::{StageDescriptor, version::AbiVersion};
+use core::ffi::CStr;
 
-/// Name of the exported symbol, with the terminating zero that loaders want.
-pub const ENTRY_SYMBOL: &[u8] = b"scribed_entry\0";
+use crate::{AbiVersion, StageDescriptor};
+
+/// Name of the exported symbol.
+pub const ENTRY_SYMBOL: &CStr = c"scribed_entry";
 
 /// Most stages that one library may bring; a larger count is taken for garbage.
 pub const MAX_STAGES: u32 = 256;

@@ -28,7 +28,7 @@
 mod bench;
 mod owned;
 
-use std::{marker::PhantomData, ptr};
+use std::{marker::PhantomData, ptr, sync::Arc};
 
 use scribed_abi::{self as abi, ErrorBuf, Item, Sink, StageDescriptor, Status, Str};
 use scribed_schemas::audio::{MediaFacts, Warning};
@@ -88,7 +88,7 @@ pub fn config_schema<S: Stage>() -> serde_json::Value {
 /// An instance of a stage behind its real vtable.
 pub struct Driver<S: Stage> {
     stage: *mut abi::Stage,
-    bench: Box<Bench>,
+    bench: Arc<Bench>,
     /// Items that the sink takes in each call before it wants no more.
     appetite: usize,
     borrow: PhantomData<S>,

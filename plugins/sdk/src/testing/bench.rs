@@ -4,7 +4,7 @@ use std::{
     ffi::c_void,
     ptr,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -17,7 +17,7 @@ use crate::Level;
 /// A host that listens.
 pub(super) struct Bench {
     host: Host,
-    heard: Box<Heard>,
+    heard: Arc<Heard>,
 }
 
 #[derive(Default)]
@@ -30,11 +30,11 @@ struct Heard {
 }
 
 impl Bench {
-    pub(super) fn new() -> Box<Self> {
-        let heard = Box::new(Heard { patience: AtomicU64::new(u64::MAX), ..Heard::default() });
+    pub(super) fn new() -> Arc<Self> {
+        let heard = Arc::new(Heard { patience: AtomicU64::new(u64::MAX), ..Heard::default() });
         let host = Host {
             abi: CURRENT,
-            host_data: (&raw const *heard).cast_mut().cast(),
+            host_data: Arc::as_ptr(&heard).cast_mut().cast(),
             name: Str::of("scribed-test-bench"),
             version: Str::of(env!("CARGO_PKG_VERSION")),
             log: Some(log),
@@ -42,7 +42,7 @@ impl Bench {
             report: Some(report),
             extension: Some(extension),
         };
-        Box::new(Self { host, heard })
+        Arc::new(Self { host, heard })
     }
 
     pub(super) fn host(&self) -> *const Host {
