@@ -1,0 +1,99 @@
+//! Settings of the engine.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Jobs that are worked on at the same time. At least 1.
+    ///
+    /// A second job is decoded while the first is in the recogniser; more cost memory, not speed.
+    pub concurrent_jobs: u32,
+    /// Chunks that are recognised at the same time, of all jobs together. At least 1.
+    pub slots: u32,
+    /// How long a claimed job stays ours without a sign of life, in seconds.
+    ///
+    /// After a crash it takes this long until another attempt begins.
+    pub lease_secs: u64,
+    /// How often the lease of a running job is renewed, in seconds; less than `lease_secs`.
+    pub renew_secs: u64,
+    /// How often to look for jobs that nobody announced here, in milliseconds.
+    pub poll_interval_ms: u64,
+    /// How long chunks in the recogniser may take to end after a stop, in seconds.
+    pub drain_timeout_secs: u64,
+    /// Attempts at a job before it is given up. At least 1.
+    pub attempts: u32,
+    /// Pause before each further attempt, in seconds; the last one stands for all that follow.
+    ///
+    /// Each pause is varied by up to 20 % so that jobs that failed together do not return together.
+    pub backoff_secs: Vec<u64>,
+    /// Pause after something that the work needs was away, in seconds; no attempt is charged.
+    pub unavailable_backoff_secs: u64,
+    /// Tries at a chunk that the recogniser refuses before the chunk is given up. At least 1.
+    pub chunk_attempts: u32,
+    /// Chunks one after another that may be given up; one more is a fault of the job.
+    pub gaps_in_a_row: u32,
+    /// Exports that are rendered at the same time. At least 1.
+    pub renders: u32,
+    /// Recordings that are probed at the same time. At least 1.
+    pub probes: u32,
+    /// Most bytes that a probe reads of a recording.
+    pub probe_bytes: u64,
+    /// Longest time for a probe, in milliseconds.
+    pub probe_ms: u64,
+    /// Whether upload events are taken from the bus.
+    pub intake: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            concurrent_jobs: 2,
+            slots: 1,
+            lease_secs: 30,
+            renew_secs: 10,
+            poll_interval_ms: 1_000,
+            drain_timeout_secs: 20,
+            attempts: 3,
+            backoff_secs: vec![1, 10, 60],
+            unavailable_backoff_secs: 5,
+            chunk_attempts: 2,
+            gaps_in_a_row: 3,
+            renders: 4,
+            probes: 4,
+            probe_bytes: 5_000_000,
+            probe_ms: 2_000,
+            intake: true,
+        }
+    }
+}
+
+impl Config {
+    /// Returns the length of a lease.
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_secs.max(1))
+    }
+
+    /// Returns the time between renewals: as set, but at least twice within a lease.
+    pub(crate) fn renewal(&self) -> Duration {
+        Duration::from_secs(self.renew_secs.max(1)).min(self.lease() / 2)
+    }
+
+    /// Returns the time between looks for work.
+    pub(crate) fn poll_interval(&self) -> Duration {
+        Duration::from_millis(self.poll_interval_ms.max(1))
+    }
+
+    /// Returns how long to wait for chunks in the recogniser at a stop.
+    pub(crate) fn drain_timeout(&self) -> Duration {
+        Duration::from_secs(self.drain_timeout_secs)
+    }
+
+    /// Returns a count that must not be zero as a size.
+    pub(crate) fn at_least_one(count: u32) -> usize {
+        usize::try_from(count.max(1)).unwrap_or(1)
+    }
+}

@@ -1,0 +1,243 @@
+//! The engine's front: what the API, the command line and the intake call.
+
+use std::sync::Arc;
+
+use scribed_bus::Bus;
+use scribed_media::MediaStore;
+use scribed_schemas::audio::MediaFacts;
+use scribed_schemas::id::{AccountId, IdGenerator, JobId};
+use scribed_schemas::job::{Job, JobOptions, Priority};
+use scribed_schemas::media::Media;
+use scribed_schemas::time::Timestamp;
+use scribed_store::{IdempotencyKey, NewJob, Store, Submitted};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::cancel::Attempts;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Error, ProbeError, RenderError, Result};
+use crate::plan::{CHUNK_LIMIT_SECS, Plans};
+use crate::render::Rendered;
+use crate::runner::StageRunner;
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Jobs and their text.
+    pub store: Arc<dyn Store>,
+    /// Recordings.
+    pub media: Arc<dyn MediaStore>,
+    /// Events in and out.
+    pub bus: Arc<dyn Bus>,
+    /// Where stages run.
+    pub runner: Arc<dyn StageRunner>,
+    /// The pipelines.
+    pub plans: Plans,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// New identities.
+    pub ids: Arc<IdGenerator>,
+    /// Settings.
+    pub config: Config,
+    /// Our name in leases, unique among hosts.
+    pub holder: String,
+}
+
+/// Works on jobs. Clones are the same engine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What clones of an engine share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) parts: Parts,
+    /// Attempts that run in this process.
+    pub(crate) attempts: Attempts,
+    /// Wakes the scheduler: there may be work.
+    pub(crate) work: Notify,
+    /// Wakes the intake: a job may have ended.
+    pub(crate) settled: Notify,
+    /// One permit per chunk in the recogniser.
+    pub(crate) slots: Arc<Semaphore>,
+    /// One permit per export that is rendered.
+    pub(crate) renders: Semaphore,
+    /// One permit per recording that is probed.
+    pub(crate) probes: Semaphore,
+}
+
+/// A recording that somebody wants transcribed; its bytes are stored already.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Whose it is.
+    pub owner: AccountId,
+    /// Name for people.
+    pub name: String,
+    /// The recording.
+    pub media: Media,
+    /// Pipeline to use; absent: the default one.
+    pub pipeline: Option<String>,
+    /// What was asked for beside.
+    pub options: JobOptions,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What a probe found.
+    pub facts: Option<MediaFacts>,
+    /// The caller's name for this submission.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Refuse when the owner has a job that is not done.
+    pub one_active: bool,
+}
+
+impl Engine {
+    /// Makes an engine; nothing runs before [`run`](Self::run).
+    pub fn new(parts: Parts) -> Self {
+        let permits = Config::at_least_one;
+        let shared = Shared {
+            attempts: Attempts::default(),
+            work: Notify::new(),
+            settled: Notify::new(),
+            slots: Arc::new(Semaphore::new(permits(parts.config.slots))),
+            renders: Semaphore::new(permits(parts.config.renders)),
+            probes: Semaphore::new(permits(parts.config.probes)),
+            parts,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Makes a job of a stored recording. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPipeline`], or the store's.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have made the job or not; the same idempotency key finds out.
+    pub async fn submit(&self, submission: Submission) -> Result<Submitted> {
+        let Submission { owner, name, media, pipeline, options, priority, facts, .. } = submission;
+        let plan = self.plans().plan(pipeline.as_deref())?;
+        let now = self.now();
+        let job = NewJob {
+            id: JobId(self.new_id()),
+            owner,
+            name,
+            media,
+            pipeline: plan.name.clone(),
+            options,
+            priority,
+            facts,
+            chunk_limit_secs: CHUNK_LIMIT_SECS,
+            idempotency: submission.idempotency,
+            one_active: submission.one_active,
+            now,
+        };
+        let submitted = self.store().submit(job).await?;
+        self.shared.work.notify_one();
+        Ok(submitted)
+    }
+
+    /// Cancels a job and stops the work on it at once; `None` when it was terminal before.
+    ///
+    /// # Errors
+    /// The store's; `NotFound` when there is no such job.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have cancelled the job or not; a repeat is safe.
+    pub async fn cancel(&self, job: JobId) -> Result<Option<Job>> {
+        let cancelled = self.store().cancel(job, self.now()).await.map_err(Error::from)?;
+        self.shared.attempts.trip(job);
+        if let Some(job) = &cancelled {
+            self.announce(job).await;
+        }
+        Ok(cancelled)
+    }
+
+    /// Makes a document of the text of a job as far as it is readable now.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is changed.
+    pub async fn render(
+        &self,
+        job: JobId,
+        format: &str,
+    ) -> std::result::Result<Rendered, RenderError> {
+        crate::render::render(self, job, format).await
+    }
+
+    /// Looks at the beginning of a stored recording: what it is, or why it is of no use.
+    ///
+    /// `None` when neither shows within the configured bytes and time.
+    ///
+    /// # Errors
+    /// [`ProbeError::Refused`] with the reason.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is changed.
+    pub async fn probe(
+        &self,
+        key: &str,
+        file_name: &str,
+        content_type: &str,
+    ) -> std::result::Result<Option<MediaFacts>, ProbeError> {
+        crate::probe::probe(self, key, file_name, content_type).await
+    }
+
+    /// Works on jobs and takes upload events until `stop`, then drains.
+    ///
+    /// Draining: no job is claimed any more, chunks in the recogniser are finished and stored, or
+    /// stopped after the configured time, and every unfinished job is handed back.
+    ///
+    /// # Cancel safety
+    /// A dropped call stops all work at once; leases run out, and other attempts go on after the last
+    /// stored chunks.
+    pub async fn run(&self, stop: CancellationToken) {
+        let intake = async {
+            if self.config().intake {
+                crate::intake::run(self, &stop).await;
+            }
+        };
+        tokio::join!(crate::scheduler::run(self, &stop), intake);
+    }
+
+    /// Returns a new identity.
+    pub fn new_id(&self) -> i64 {
+        self.shared.parts.ids.next(self.now())
+    }
+
+    /// Returns the present instant.
+    pub fn now(&self) -> Timestamp {
+        self.shared.parts.clock.now()
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.parts.store
+    }
+
+    /// Returns the media store.
+    pub fn media(&self) -> &Arc<dyn MediaStore> {
+        &self.shared.parts.media
+    }
+
+    /// Returns the pipelines.
+    pub fn plans(&self) -> &Plans {
+        &self.shared.parts.plans
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &Config {
+        &self.shared.parts.config
+    }
+
+    pub(crate) fn bus(&self) -> &Arc<dyn Bus> {
+        &self.shared.parts.bus
+    }
+
+    pub(crate) fn runner(&self) -> &Arc<dyn StageRunner> {
+        &self.shared.parts.runner
+    }
+}

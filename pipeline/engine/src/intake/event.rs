@@ -1,0 +1,182 @@
+//! One upload event: checked, its recording stored, its job made.
+//!
+//! Whoever may write to the topic is trusted to name owners and keys; the checks here are against
+//! mistakes.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use scribed_schemas::account::Account;
+use scribed_schemas::event::{MediaSource, UPLOAD_SCHEMA, UploadEvent};
+use scribed_schemas::id::{JobId, MediaId};
+use scribed_schemas::job::JobOptions;
+use scribed_schemas::media::Media;
+use scribed_store::{IdempotencyKey, Submitted};
+use sha2::{Digest, Sha256};
+
+use crate::engine::{Engine, Submission};
+use crate::error::Error;
+
+/// Longest id of a producer, in characters.
+const LONGEST_ID: usize = 200;
+/// Most bytes of a recording inside an event.
+const MOST_INLINE_BYTES: usize = 512 * 1024;
+
+/// A job that stands for an event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) job: JobId,
+    pub(super) is_terminal: bool,
+}
+
+/// Why an event is not a job.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It never will be.
+    Bad {
+        /// Stable word.
+        reason: &'static str,
+        /// One sentence for a person.
+        detail: String,
+    },
+    /// Something that the intake needs is away; try again.
+    Away(Error),
+}
+
+/// Makes the job of an event, or finds the one that it made before.
+pub(super) async fn take(engine: &Engine, payload: &[u8]) -> Result<Taken, Refusal> {
+    let event = parse(payload)?;
+    let owner = owner(engine, &event).await?;
+    let digest = hex::encode(Sha256::digest(payload));
+    let media = media(engine, &event, &owner, &digest).await?;
+    let name = event.name.clone().unwrap_or_else(|| event.id.clone());
+    let submission = Submission {
+        owner: owner.id,
+        name,
+        media,
+        pipeline: event.pipeline,
+        options: JobOptions { language: event.language, prompt: None },
+        priority: event.priority,
+        facts: None,
+        idempotency: Some(IdempotencyKey { key: event.id.clone(), fingerprint: digest }),
+        one_active: false,
+    };
+    match engine.submit(submission).await.map_err(submit_refusal)? {
+        Submitted::Created(job) | Submitted::Existing(job) => {
+            Ok(Taken { job: job.id, is_terminal: job.state.is_terminal() })
+        }
+        Submitted::Conflict => Err(bad(
+            "id_conflict",
+            format!("the id {:?} of {} stands for another submission", event.id, event.owner),
+        )),
+        // Events never ask to be the only job; an owner's other jobs do not stand in the way.
+        Submitted::ActiveJob(job) => Err(bad("active_job", format!("job {job} is not done yet"))),
+    }
+}
+
+fn parse(payload: &[u8]) -> Result<UploadEvent, Refusal> {
+    let malformed = |error: serde_json::Error| bad("malformed", error.to_string());
+    let document: serde_json::Value = serde_json::from_slice(payload).map_err(malformed)?;
+    // The version decides how to read the rest, so it is looked at first.
+    let schema = document.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
+    if schema != UPLOAD_SCHEMA {
+        let detail = format!("the event's schema is {schema}, this daemon reads {UPLOAD_SCHEMA}");
+        return Err(bad("unknown_schema", detail));
+    }
+    let event: UploadEvent = serde_json::from_value(document).map_err(malformed)?;
+    let characters = event.id.chars().count();
+    if characters == 0 || characters > LONGEST_ID {
+        let detail = format!("the id has {characters} characters; allowed are 1 to {LONGEST_ID}");
+        return Err(bad("malformed", detail));
+    }
+    Ok(event)
+}
+
+async fn owner(engine: &Engine, event: &UploadEvent) -> Result<Account, Refusal> {
+    let account = engine.store().account_by_name(&event.owner).await.map_err(away)?;
+    match account {
+        Some(account) if account.active => Ok(account),
+        Some(_) => {
+            Err(bad("owner_inactive", format!("the account {} is switched off", event.owner)))
+        }
+        None => Err(bad("no_such_owner", format!("there is no account {}", event.owner))),
+    }
+}
+
+/// Finds or stores the recording of an event.
+async fn media(
+    engine: &Engine,
+    event: &UploadEvent,
+    owner: &Account,
+    digest: &str,
+) -> Result<Media, Refusal> {
+    let (key, size) = match &event.media {
+        MediaSource::Key(key) => (key.clone(), size_of(engine, key).await?),
+        MediaSource::Data(data) => store_inline(engine, data, digest).await?,
+        MediaSource::File(_) => return Err(unsupported("file")),
+        MediaSource::Url(_) => return Err(unsupported("url")),
+    };
+    Ok(Media {
+        id: MediaId(engine.new_id()),
+        owner: owner.id,
+        key,
+        file_name: event.name.clone().unwrap_or_default(),
+        content_type: String::new(),
+        size,
+        created: engine.now(),
+    })
+}
+
+async fn size_of(engine: &Engine, key: &str) -> Result<u64, Refusal> {
+    let gone = |detail: String| bad("media_gone", detail);
+    match engine.media().open(key).await {
+        Ok(reader) => Ok(reader.len()),
+        Err(error) if error.kind == scribed_media::ErrorKind::NotFound => {
+            Err(gone(format!("there is no recording under {key:?}")))
+        }
+        Err(error) if error.kind == scribed_media::ErrorKind::BadKey => {
+            Err(gone(format!("{key:?} is not a key")))
+        }
+        Err(error) => Err(Refusal::Away(error.into())),
+    }
+}
+
+/// Stores the recording inside an event.
+///
+/// The key follows from the event's bytes, so a repeat writes the same again and leaves nothing over.
+async fn store_inline(engine: &Engine, data: &str, digest: &str) -> Result<(String, u64), Refusal> {
+    let limit = format!("a recording inside an event has at most {MOST_INLINE_BYTES} bytes");
+    if data.len() / 4 * 3 > MOST_INLINE_BYTES + 3 {
+        return Err(bad("too_large", limit));
+    }
+    let bytes = BASE64_STANDARD.decode(data);
+    let bytes = bytes.map_err(|error| bad("malformed", format!("media.data: {error}")))?;
+    if bytes.len() > MOST_INLINE_BYTES {
+        return Err(bad("too_large", limit));
+    }
+    let key = format!("events/{digest}");
+    let away = |error: scribed_media::Error| Refusal::Away(error.into());
+    let mut writer = engine.media().create(&key).await.map_err(away)?;
+    writer.write(Bytes::from(bytes)).await.map_err(away)?;
+    let size = writer.finish().await.map_err(away)?;
+    Ok((key, size))
+}
+
+fn submit_refusal(error: Error) -> Refusal {
+    match error {
+        Error::NoSuchPipeline { .. } => bad("no_such_pipeline", error.to_string()),
+        error => Refusal::Away(error),
+    }
+}
+
+fn unsupported(kind: &str) -> Refusal {
+    bad("unsupported_media", format!("this version does not fetch recordings by {kind}"))
+}
+
+fn bad(reason: &'static str, detail: String) -> Refusal {
+    Refusal::Bad { reason, detail }
+}
+
+fn away(error: scribed_store::Error) -> Refusal {
+    Refusal::Away(error.into())
+}

@@ -1,0 +1,263 @@
+//! An attempt at a job: from a claimed lease to an outcome.
+//!
+//! Three things happen side by side until the work ends: the pass over the recording, the renewal of
+//! the lease, and the storing of what stages report. Whatever goes wrong, the attempt ends by handing an
+//! [`Outcome`] to the store, which refuses it when somebody else owns the job by now.
+//!
+//! ```text
+//!          ┌ pass: head ─► channel ─► slots ─► put_chunk
+//! attempt ─┤ lease: renew every 10 s; lost ─► flag
+//!          └ notes: facts and warnings as they are reported
+//! ```
+//!
+//! The flag of an attempt is tripped by a cancellation, by the loss of the lease, or by the end of the
+//! drain time. All three lead to the same end: no new work, stages stop, `Released` is offered. After a
+//! cancellation or a lost lease the store refuses that, which is right and quiet.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use scribed_schemas::id::JobId;
+use scribed_schemas::job::{Fault, FaultCode, Job};
+use scribed_schemas::time::Timestamp;
+use scribed_store::{FactsNote, Outcome};
+use tokio_util::sync::CancellationToken;
+
+use crate::cancel::CancelFlag;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::findings::Findings;
+use crate::plan::{Options, Plan};
+use crate::retry;
+use crate::runner::Recording;
+
+mod lease;
+mod pass;
+mod slot;
+mod tally;
+
+/// How an attempt left things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Nothing that concerns other jobs.
+    Settled,
+    /// Something that other jobs need as well is away.
+    Away,
+}
+
+/// One attempt.
+#[derive(Debug)]
+struct Attempt {
+    engine: Engine,
+    job: Job,
+    flag: CancelFlag,
+    findings: Findings,
+    /// No new work is begun once this is cancelled.
+    stop: CancellationToken,
+    /// End of the lease, in microseconds since the epoch.
+    until: AtomicI64,
+    /// Frames that were worked through.
+    progress: AtomicI64,
+    /// Version of the findings that is stored.
+    noted: AtomicU64,
+}
+
+/// What the work on a recording came to.
+#[derive(Debug)]
+enum Work {
+    /// Every chunk is stored, some perhaps given up.
+    Done {
+        /// Chunks that were given up, in all attempts.
+        gaps: u32,
+    },
+    /// Something failed.
+    Faulted(Fault),
+    /// Somebody said stop.
+    Stopped,
+}
+
+/// The attempt's flag was tripped, or the job is somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stopped;
+
+/// What an attempt works with.
+#[derive(Debug)]
+struct Material<'a> {
+    plan: &'a Plan,
+    options: Options,
+    recording: Recording,
+    /// Numbers of the chunks that need no work.
+    stored: BTreeSet<u32>,
+}
+
+/// Makes one attempt at a claimed job and settles it.
+pub(crate) async fn attempt(engine: Engine, job: Job, stop: CancellationToken) -> Ended {
+    let flag = CancelFlag::new();
+    let _listed = engine.shared.attempts.enter(job.id, job.fence, flag.clone());
+    let _stops_with_us = flag.trip_on_drop();
+    let until = job.lease.as_ref().map_or_else(|| engine.now(), |lease| lease.until);
+    let attempt = Attempt {
+        findings: Findings::starting_with(job.facts.clone(), job.warnings.clone()),
+        until: AtomicI64::new(until.0),
+        progress: AtomicI64::new(job.progress_frames),
+        noted: AtomicU64::new(0),
+        engine,
+        job,
+        flag,
+        stop,
+    };
+    attempt.run().await
+}
+
+impl Attempt {
+    async fn run(&self) -> Ended {
+        tracing::info!(job = %self.id(), fence = self.job.fence, "work begins");
+        let work = self.work_under_lease().await;
+        let outcome = match work {
+            Work::Done { gaps: 0 } => Outcome::Completed,
+            Work::Done { gaps } => Outcome::Partially(gaps_fault(gaps)),
+            Work::Faulted(fault) => {
+                retry::outcome(&self.job, fault, self.engine.config(), self.engine.now())
+            }
+            Work::Stopped => Outcome::Released,
+        };
+        let is_away = matches!(
+            &outcome,
+            Outcome::Retry { fault, .. } if fault.code == FaultCode::Unavailable
+        );
+        self.settle(outcome).await;
+        if is_away { Ended::Away } else { Ended::Settled }
+    }
+
+    /// Works while the lease holds; when it is lost, stops the work and waits for its end.
+    async fn work_under_lease(&self) -> Work {
+        let mut work = std::pin::pin!(self.work());
+        let mut beside = std::pin::pin!(async {
+            tokio::select! {
+                () = self.keep_lease() => self.flag.trip(),
+                () = self.keep_notes() => {}
+            }
+        });
+        let mut is_ours = true;
+        loop {
+            // Both futures are pinned outside the loop.
+            tokio::select! {
+                work = &mut work => return work,
+                () = &mut beside, if is_ours => is_ours = false,
+            }
+        }
+    }
+
+    async fn work(&self) -> Work {
+        match self.gather().await {
+            Ok(material) => self.pass(material).await,
+            Err(fault) => Work::Faulted(fault),
+        }
+    }
+
+    /// Collects what the work needs.
+    async fn gather(&self) -> Result<Material<'_>, Fault> {
+        let plan = self.engine.plans().plan(Some(&self.job.pipeline)).map_err(|e| fault_of(&e))?;
+        let store = self.engine.store();
+        let gone = || fault(FaultCode::MediaGone, "the recording is not stored any more");
+        let id = self.job.media.ok_or_else(gone)?;
+        let media = store.media(id).await.map_err(|e| fault_of(&e.into()))?.ok_or_else(gone)?;
+        let reader = self.engine.media().open(&media.key).await.map_err(|e| fault_of(&e.into()))?;
+        let stored = store.stored_chunks(self.id()).await.map_err(|e| fault_of(&e.into()))?;
+        Ok(Material {
+            plan,
+            options: Options::of(&self.job),
+            recording: Recording {
+                reader,
+                file_name: media.file_name,
+                media_type: media.content_type,
+            },
+            stored: stored.into_iter().collect(),
+        })
+    }
+
+    /// Stores what stages report, for as long as it is polled.
+    async fn keep_notes(&self) {
+        loop {
+            let found = self.findings.newer_than(self.noted.load(Ordering::Relaxed)).await;
+            let version = found.version;
+            let note = FactsNote {
+                facts: found.facts,
+                warnings: Some(found.warnings),
+                planned_chunks: None,
+            };
+            if self.note(note).await.is_err() {
+                return;
+            }
+            self.noted.store(version, Ordering::Relaxed);
+        }
+    }
+
+    async fn note(&self, note: FactsNote) -> Result<(), Stopped> {
+        let store = self.engine.store();
+        self.persist(|| store.note_facts(self.id(), self.job.fence, note.clone())).await
+    }
+
+    /// Ends the attempt in the store, and tells others when the job has ended.
+    async fn settle(&self, outcome: Outcome) {
+        let has_ended = !matches!(outcome, Outcome::Released | Outcome::Retry { .. });
+        if has_ended && self.note_the_rest().await.is_err() {
+            return;
+        }
+        if let Outcome::Failed(fault) = &outcome
+            && !fault.code.is_final()
+        {
+            self.engine.bury_job(&self.job, fault).await;
+        }
+        if let Some(job) = self.finish(outcome).await {
+            tracing::info!(job = %job.id, state = job.state.as_str(), "work ends");
+            self.engine.announce(&job).await;
+        }
+    }
+
+    /// Stores findings and progress that the side tasks had no time for.
+    async fn note_the_rest(&self) -> Result<(), Stopped> {
+        let found = self.findings.now();
+        if found.version > self.noted.load(Ordering::Relaxed) {
+            let warnings = Some(found.warnings);
+            self.note(FactsNote { facts: found.facts, warnings, planned_chunks: None }).await?;
+        }
+        self.renew().await
+    }
+
+    const fn id(&self) -> JobId {
+        self.job.id
+    }
+
+    fn lease_end(&self) -> Timestamp {
+        Timestamp(self.until.load(Ordering::Relaxed))
+    }
+}
+
+/// Says that chunks were given up.
+fn gaps_fault(gaps: u32) -> Fault {
+    let chunks = if gaps == 1 { "1 chunk".to_owned() } else { format!("{gaps} chunks") };
+    let message = format!("{chunks} could not be recognised; the warnings say which");
+    fault(FaultCode::StageFailed, message)
+}
+
+fn fault(code: FaultCode, message: impl Into<String>) -> Fault {
+    Fault { code, message: message.into() }
+}
+
+/// Returns the fault of a job whose preparation failed.
+fn fault_of(error: &Error) -> Fault {
+    let code = match error {
+        Error::NoSuchPipeline { .. } => FaultCode::NoSuchPipeline,
+        Error::Media(media) if media.kind == scribed_media::ErrorKind::NotFound => {
+            FaultCode::MediaGone
+        }
+        Error::Stage(stage) => stage.reason.code(),
+        Error::Store(_) | Error::Media(_) => FaultCode::Unavailable,
+    };
+    let message = match code {
+        FaultCode::MediaGone => "the recording is not stored any more".to_owned(),
+        _ => error.to_string(),
+    };
+    Fault { code, message }
+}

@@ -1,0 +1,118 @@
+//! The lease of an attempt: renewal, and store calls that are repeated while it lasts.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use scribed_schemas::job::Job;
+use scribed_store::{ErrorKind, Outcome};
+
+use super::{Attempt, Stopped};
+
+/// First pause before a store call is repeated; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+impl Attempt {
+    /// Renews the lease until it is lost; returns then.
+    pub(super) async fn keep_lease(&self) {
+        loop {
+            tokio::time::sleep(self.engine.config().renewal()).await;
+            if self.renew().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Renews the lease, however long the store takes, as long as the lease lasts.
+    pub(super) async fn renew(&self) -> Result<(), Stopped> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let now = self.engine.now();
+            let until = now.plus(self.engine.config().lease());
+            let progress = self.progress.load(Ordering::Relaxed);
+            match self.engine.store().renew(self.id(), self.job.fence, until, progress).await {
+                Ok(()) => {
+                    self.until.store(until.0, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(error) if is_lost(error.kind) => {
+                    tracing::info!(job = %self.id(), fence = self.job.fence, "the job is not ours");
+                    self.flag.trip();
+                    return Err(Stopped);
+                }
+                Err(error) if self.engine.now() >= self.lease_end() => {
+                    tracing::warn!(job = %self.id(), %error, "the lease ran out");
+                    return Err(Stopped);
+                }
+                Err(error) => self.complain(&error, &mut pause).await,
+            }
+        }
+    }
+
+    /// Repeats a store call until it succeeds or the attempt is stopped; it is made at least once.
+    ///
+    /// A store that is away or full costs nothing while the lease can be renewed: the finished chunk
+    /// waits here. When the lease runs out, its keeper trips the flag.
+    pub(super) async fn persist<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, Stopped>
+    where
+        F: Future<Output = scribed_store::Result<T>> + Send,
+    {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match call().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) if is_lost(error.kind) => {
+                    self.flag.trip();
+                    return Err(Stopped);
+                }
+                Err(_) if self.flag.is_tripped() => return Err(Stopped),
+                Err(error) => self.complain(&error, &mut pause).await,
+            }
+        }
+    }
+
+    /// Ends the attempt; `None` when the job is somebody else's, or the store is away for too long.
+    pub(super) async fn finish(&self, outcome: Outcome) -> Option<Job> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let now = self.engine.now();
+            let store = self.engine.store();
+            match store.finish(self.id(), self.job.fence, outcome.clone(), now).await {
+                Ok(job) => return Some(job),
+                Err(error) if is_lost(error.kind) => {
+                    tracing::debug!(job = %self.id(), "the job was settled by somebody else");
+                    return None;
+                }
+                Err(error) if now >= self.lease_end() => {
+                    tracing::warn!(job = %self.id(), %error, "cannot settle; the lease runs out");
+                    return None;
+                }
+                Err(error) => {
+                    tracing::warn!(job = %self.id(), %error, "cannot settle yet");
+                    tokio::time::sleep(pause).await;
+                    pause = longer(pause);
+                }
+            }
+        }
+    }
+
+    /// Logs trouble with the store and waits a little, or until the attempt is stopped.
+    async fn complain(&self, error: &scribed_store::Error, pause: &mut Duration) {
+        tracing::warn!(job = %self.id(), %error, "the store does not take it; trying again");
+        tokio::select! {
+            () = self.flag.tripped() => {}
+            () = tokio::time::sleep(*pause) => {}
+        }
+        *pause = longer(*pause);
+    }
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(LAST_PAUSE)
+}
+
+/// Returns whether an answer means that the job is not ours any more.
+fn is_lost(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Fenced | ErrorKind::NotFound)
+}

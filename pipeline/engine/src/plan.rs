@@ -1,0 +1,142 @@
+//! Plans: pipelines that were checked from end to end and split into the parts that run.
+//!
+//! A pipeline is configuration: a list of stages. Its trunk leads from a recording to text; stages that
+//! emit documents are branches off the text, one per format. By the kinds that stages accept and emit
+//! the trunk falls into two parts:
+//!
+//! ```text
+//! MEDIA ─decode─► AUDIO ─resample─► AUDIO ─vad─► CHUNK │ CHUNK ─whisper─► SEGMENTS ─…─► SEGMENTS ─┬─ txt
+//! └─────────────────────── head ──────────────────────┘ └────────────── recogniser ─────────────┘ ├─ docx
+//!                                                                                                 └─ srt …
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::runner::{Part, StageCall};
+
+mod check;
+mod config;
+mod options;
+mod shape;
+
+pub use check::PlanError;
+pub use config::{PipelineConfig, StageConfig};
+pub use options::Options;
+pub use shape::{ItemKind, StageShape};
+
+/// The longest chunk, in seconds: the most that a CHUNK item may carry, and what Whisper models see.
+pub const CHUNK_LIMIT_SECS: u32 = 30;
+
+/// The name that the default pipeline has, when several are configured.
+pub const DEFAULT_PIPELINE: &str = "default";
+
+/// All pipelines, checked. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Plans {
+    plans: Arc<BTreeMap<String, Plan>>,
+    default: String,
+}
+
+/// One pipeline, checked and split.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// MEDIA → CHUNK.
+    head: Vec<PlannedStage>,
+    /// CHUNK → SEGMENTS.
+    recogniser: Vec<PlannedStage>,
+    /// SEGMENTS → DOCUMENT, by format.
+    renderers: BTreeMap<String, PlannedStage>,
+}
+
+/// One stage of a plan.
+#[derive(Debug, Clone)]
+struct PlannedStage {
+    id: String,
+    config: Map<String, Value>,
+    /// Properties of the configuration that a job may set.
+    job_options: Vec<String>,
+}
+
+impl Plans {
+    /// Checks pipelines against the stages that exist.
+    ///
+    /// Whether a stage accepts its options shows only when it is opened.
+    ///
+    /// # Errors
+    /// Names the pipeline, the stage and what does not fit.
+    pub fn from_shapes(
+        pipelines: &[PipelineConfig],
+        stages: &[StageShape],
+    ) -> std::result::Result<Self, PlanError> {
+        let plans = check::plans(pipelines, stages)?;
+        let first = pipelines.first().map(|p| p.name.clone()).unwrap_or_default();
+        let named = plans.contains_key(DEFAULT_PIPELINE);
+        let default = if named { DEFAULT_PIPELINE.to_owned() } else { first };
+        Ok(Self { plans: Arc::new(plans), default })
+    }
+
+    /// Returns the plan of a name, or the default one.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPipeline`] with the names that exist.
+    pub fn plan(&self, name: Option<&str>) -> Result<&Plan> {
+        let name = name.unwrap_or(&self.default);
+        self.plans.get(name).ok_or_else(|| Error::NoSuchPipeline {
+            name: name.to_owned(),
+            known: self.names().map(str::to_owned).collect(),
+        })
+    }
+
+    /// Returns the name of the pipeline that serves when none is asked for.
+    pub fn default_name(&self) -> &str {
+        &self.default
+    }
+
+    /// Returns all names in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.plans.keys().map(String::as_str)
+    }
+}
+
+impl Plan {
+    /// Returns the part that cuts a recording into chunks.
+    pub fn head(&self, options: &Options) -> Part {
+        part(&self.head, options)
+    }
+
+    /// Returns the part that turns a chunk into text.
+    pub fn recogniser(&self, options: &Options) -> Part {
+        part(&self.recogniser, options)
+    }
+
+    /// Returns the part that makes a document of a format, when there is one.
+    pub fn renderer(&self, format: &str, options: &Options) -> Option<Part> {
+        let stage = self.renderers.get(format)?;
+        Some(part(std::slice::from_ref(stage), options))
+    }
+
+    /// Returns the formats that the pipeline makes, in order.
+    pub fn formats(&self) -> impl Iterator<Item = &str> {
+        self.renderers.keys().map(String::as_str)
+    }
+
+    /// Returns the first stage alone, for a probe.
+    pub(crate) fn first(&self, options: &Options) -> Part {
+        part(self.head.get(..1).unwrap_or_default(), options)
+    }
+}
+
+/// Fills a job's options into the configurations of stages.
+fn part(stages: &[PlannedStage], options: &Options) -> Part {
+    let call = |stage: &PlannedStage| StageCall {
+        stage: stage.id.clone(),
+        config: options.laid_over(&stage.config, &stage.job_options),
+    };
+    Part { stages: stages.iter().map(call).collect() }
+}

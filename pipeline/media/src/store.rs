@@ -1,0 +1,66 @@
+//! The trait [`MediaStore`]: what every backend promises.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::error::Result;
+
+/// Where recordings are kept.
+///
+/// A key is one or more names of letters, digits, `-`, `_` and `.`, joined by `/`; a name does not begin
+/// with a dot. Everything else is answered with [`BadKey`](crate::ErrorKind::BadKey).
+#[async_trait]
+pub trait MediaStore: Send + Sync + Debug {
+    /// Starts a streamed write. Nothing is visible under `key` before [`MediaWriter::finish`] returns;
+    /// an abandoned writer leaves nothing behind.
+    async fn create(&self, key: &str) -> Result<Box<dyn MediaWriter>>;
+
+    /// Opens a recording for random reads; `NotFound` when there is none.
+    ///
+    /// An open recording stays readable when it is deleted or replaced.
+    async fn open(&self, key: &str) -> Result<Arc<dyn MediaReader>>;
+
+    /// Deletes a recording; a missing one is no error.
+    async fn delete(&self, key: &str) -> Result<()>;
+
+    /// Removes what interrupted writes of an earlier process left, and returns how many; called once
+    /// at start, before anything is written.
+    async fn sweep(&self) -> Result<u64>;
+}
+
+/// A streamed write in progress; dropping it abandons the write.
+#[async_trait]
+pub trait MediaWriter: Send + Debug {
+    /// Appends bytes; returns when they are taken.
+    ///
+    /// After an error the write can only be abandoned.
+    async fn write(&mut self, bytes: Bytes) -> Result<()>;
+
+    /// Makes the recording durable and visible, and returns its length in bytes.
+    ///
+    /// A recording that was there under the key is replaced.
+    async fn finish(self: Box<Self>) -> Result<u64>;
+
+    /// Gives up the write and removes what it left.
+    async fn abort(self: Box<Self>) -> Result<()>;
+}
+
+/// Random reads of one recording. Blocking: called on stage threads, never on async ones.
+pub trait MediaReader: Send + Sync + Debug {
+    /// Length in bytes.
+    fn len(&self) -> u64;
+
+    /// Returns whether the recording has no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads bytes at `offset` into `buf` and returns how many; 0 only at the end.
+    ///
+    /// # Errors
+    /// The I/O error of the backend.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<usize>;
+}
