@@ -18,6 +18,8 @@ pub(crate) struct SoundTrack {
     pub(crate) id: u32,
     /// The container's own word for the codec: `mp4a`, `samr`, `A_OPUS`, …
     pub(crate) codec: String,
+    /// Whether it is to be played unless another is asked for.
+    pub(crate) default: bool,
     /// How its samples are encrypted, if they are.
     pub(crate) protection: Option<String>,
     /// The part of the track that is presented.

@@ -183,9 +183,11 @@ pub(crate) fn choose(
     inspection: &Inspection,
     bytes: u64,
 ) -> Result<Chosen> {
+    let sounds = || reader.tracks().iter().filter(|track| is_sound(track));
+    let is_default =
+        |track: &&FormatTrack| inspection.track(track.id).is_some_and(|told| told.default);
     let first = reader.default_track(TrackType::Audio);
-    let rest = reader.tracks().iter().filter(|track| is_sound(track));
-    let candidates = first.into_iter().chain(rest);
+    let candidates = sounds().filter(is_default).chain(first).chain(sounds());
     let mut refusal = None;
     for track in candidates {
         let Some(CodecParameters::Audio(params)) = &track.codec_params else { continue };

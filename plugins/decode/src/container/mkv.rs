@@ -14,6 +14,7 @@ const TRACKS: u32 = 0x1654_AE6B;
 const TRACK_ENTRY: u32 = 0xAE;
 const TRACK_NUMBER: u32 = 0xD7;
 const TRACK_TYPE: u32 = 0x83;
+const FLAG_DEFAULT: u32 = 0x88;
 const CODEC_ID: u32 = 0x86;
 const CONTENT_ENCODINGS: u32 = 0x6D80;
 const CONTENT_ENCODING: u32 = 0x6240;
@@ -132,7 +133,9 @@ pub(super) fn inspect(view: View<'_>) -> Inspection {
 }
 
 fn sound_track(view: View<'_>, entry: Element, steps: &mut usize) -> Option<SoundTrack> {
-    let mut track = SoundTrack { id: 0, codec: String::new(), protection: None, edit: None };
+    // A flag that is absent is set.
+    let mut track =
+        SoundTrack { id: 0, codec: String::new(), default: true, protection: None, edit: None };
     let mut kind = None;
     let children: Vec<Element> =
         Walk { view, at: entry.body, end: entry.end, steps }.take(256).collect();
@@ -140,6 +143,7 @@ fn sound_track(view: View<'_>, entry: Element, steps: &mut usize) -> Option<Soun
         match child.id {
             TRACK_NUMBER => track.id = u32::try_from(unsigned(view, child)?).ok()?,
             TRACK_TYPE => kind = unsigned(view, child),
+            FLAG_DEFAULT => track.default = unsigned(view, child) != Some(0),
             CODEC_ID => track.codec = view.text(child.body, child.end - child.body)?,
             CONTENT_ENCODINGS if is_encrypted(view, child, steps) => {
                 track.protection = Some("ContentEncryption".to_owned());

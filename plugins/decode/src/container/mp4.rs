@@ -120,7 +120,9 @@ fn sound_track(
         return None;
     }
     let tkhd = find(view, trak, b"tkhd", steps)?;
-    let version = view.bytes::<1>(tkhd.body)?[0];
+    let [version, .., flags] = view.bytes::<4>(tkhd.body)?;
+    // Bit 0 of the flags: the track is enabled.
+    let default = flags & 1 == 1;
     let id = view.u32(tkhd.body + if version == 1 { 20 } else { 12 })?;
     let media_scale = find(view, mdia, b"mdhd", steps).and_then(|mdhd| scale(view, mdhd));
     let (codec, protection) = sample_entry(view, mdia, steps).unwrap_or_default();
@@ -128,7 +130,7 @@ fn sound_track(
         (Some(movie), Some(media)) => edit(view, trak, (movie, media), steps),
         _ => None,
     };
-    Some(SoundTrack { id, codec, protection, edit })
+    Some(SoundTrack { id, codec, default, protection, edit })
 }
 
 /// Reads the codec word of the track's first sample entry and how it is encrypted.
