@@ -62,7 +62,8 @@ impl Tables {
     /// Finds a job whose lease the caller holds.
     fn leased(&mut self, id: JobId, fence: i64, attempt: &str) -> Result<&mut Job> {
         let job = self.job(id, attempt)?;
-        transition::check_fence(job, fence, || format!("{attempt} job {id} with fence {fence}"))?;
+        let lost = |kind| Error::new(kind, format!("{attempt} job {id} with fence {fence}"));
+        transition::check_fence(job, fence).map_err(lost)?;
         Ok(job)
     }
 
@@ -171,7 +172,8 @@ impl Store for MemoryStore {
             return Ok(earlier);
         }
         if let Some(job) = tables.jobs.get(&new.id) {
-            return transition::repeated(job, &new);
+            let repeated = transition::repeated(job.clone(), &new);
+            return repeated.map_err(|kind| Error::new(kind, format!("submit job {}", new.id)));
         }
         if let Some(active) = tables.active(new.owner).filter(|_| new.one_active) {
             return Ok(Submitted::ActiveJob(active));
@@ -247,11 +249,11 @@ impl Store for MemoryStore {
     ) -> Result<PutChunk> {
         let mut tables = self.tables();
         let Tables { chunks, jobs, .. } = &mut *tables;
-        let attempt = || format!("store chunk {} of job {id} with fence {fence}", chunk.chunk);
+        let attempt = format!("store chunk {} of job {id} with fence {fence}", chunk.chunk);
         let Some(job) = jobs.get_mut(&id) else {
-            return Err(Error::new(ErrorKind::NotFound, attempt()));
+            return Err(Error::new(ErrorKind::NotFound, attempt));
         };
-        transition::check_fence(job, fence, attempt)?;
+        transition::check_fence(job, fence).map_err(|kind| Error::new(kind, attempt))?;
         if let Some(stored) = chunks.get(&(id, chunk.chunk)) {
             return Ok(transition::compared(stored, &chunk));
         }
@@ -279,13 +281,7 @@ impl Store for MemoryStore {
         Ok(of_job.map(|((_, number), _)| *number).collect())
     }
 
-    async fn finish(
-        &self,
-        id: JobId,
-        fence: i64,
-        outcome: Outcome,
-        now: Timestamp,
-    ) -> Result<Job> {
+    async fn finish(&self, id: JobId, fence: i64, outcome: Outcome, now: Timestamp) -> Result<Job> {
         let mut tables = self.tables();
         let job = tables.leased(id, fence, "finish")?;
         transition::finished(job, outcome, now);

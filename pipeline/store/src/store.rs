@@ -42,7 +42,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ///
     /// A new password hash raises the password epoch by one and revokes every refresh family, in the
     /// same transaction.
-    async fn update_account(&self, id: AccountId, change: AccountChange, now: Timestamp) -> Result<Account>;
+    async fn update_account(
+        &self,
+        id: AccountId,
+        change: AccountChange,
+        now: Timestamp,
+    ) -> Result<Account>;
 
     // --- refresh tokens ---------------------------------------------------------------------
 
@@ -93,7 +98,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>>;
 
     /// Renews a lease and notes progress; `Fenced` when the fence is old (lost or cancelled).
-    async fn renew(&self, id: JobId, fence: i64, until: Timestamp, progress_frames: i64) -> Result<()>;
+    async fn renew(
+        &self,
+        id: JobId,
+        fence: i64,
+        until: Timestamp,
+        progress_frames: i64,
+    ) -> Result<()>;
 
     /// Notes what is known of the recording; `Fenced` when the fence is old.
     async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()>;
@@ -103,7 +114,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// `Stored` when it is new, `Same` when the same text stands there already, `Different` when another
     /// does (nothing changes). `Fenced` when the fence is old. Raises `ready_chunks` over every chunk that
     /// now follows without a gap, and sets `description` with chunk 0, in the same transaction.
-    async fn put_chunk(&self, id: JobId, fence: i64, chunk: Segments, now: Timestamp) -> Result<PutChunk>;
+    async fn put_chunk(
+        &self,
+        id: JobId,
+        fence: i64,
+        chunk: Segments,
+        now: Timestamp,
+    ) -> Result<PutChunk>;
 
     /// Returns readable chunks in order: numbers from `from`, below `ready_chunks`, at most `limit`.
     ///

@@ -9,7 +9,7 @@ use scribed_schemas::job::{Job, JobState, Lease};
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::ErrorKind;
 use crate::store::{
     AccountChange, ClaimRequest, FactsNote, NewJob, Outcome, PutChunk, RefreshRotation, Rotation,
     Submitted,
@@ -49,11 +49,11 @@ pub(crate) fn submitted(new: &NewJob) -> Job {
 }
 
 /// Answers a submission whose identity is there already: a repeat, unless it is somebody else's.
-pub(crate) fn repeated(job: &Job, new: &NewJob) -> Result<Submitted> {
+pub(crate) fn repeated(job: Job, new: &NewJob) -> Result<Submitted, ErrorKind> {
     if job.owner == new.owner && job.media == Some(new.media.id) {
-        return Ok(Submitted::Existing(job.clone()));
+        return Ok(Submitted::Existing(job));
     }
-    Err(Error::new(ErrorKind::Conflict, format!("submit job {}", new.id)))
+    Err(ErrorKind::Conflict)
 }
 
 /// Returns whether a job may be claimed: its time has come, or its lease has run out.
@@ -74,11 +74,11 @@ pub(crate) fn claimed(job: &mut Job, claim: &ClaimRequest) {
 /// Refuses whoever does not hold the job's present lease.
 ///
 /// A lease that has run out but was not taken over yet is still its holder's.
-pub(crate) fn check_fence(job: &Job, fence: i64, attempt: impl FnOnce() -> String) -> Result<()> {
+pub(crate) fn check_fence(job: &Job, fence: i64) -> Result<(), ErrorKind> {
     if job.state == JobState::InProgress && job.fence == fence {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Fenced, attempt()))
+    Err(ErrorKind::Fenced)
 }
 
 /// Moves the end of the lease and notes progress.
