@@ -1,0 +1,253 @@
+//! Settings of the HTTP side; each default stands here once and in `deploy/scribed.toml`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that the HTTP side can be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The listener and its limits.
+    pub http: Http,
+    /// Sign-in, tokens and accounts.
+    pub auth: Auth,
+    /// The documented APIs, one section each.
+    pub surface: Surfaces,
+    /// Which web pages may call.
+    pub cors: Cors,
+}
+
+/// The listener and its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Largest recording, in bytes.
+    pub max_upload_bytes: u64,
+    /// Largest JSON body, in bytes.
+    pub max_json_bytes: u64,
+    /// Connections at once; more wait in the operating system's queue.
+    pub max_connections: u32,
+    /// Time for the head of a request to arrive, also the first one and between two, in seconds.
+    pub header_timeout_secs: u64,
+    /// Largest head of a request, in bytes; at least 8,192.
+    pub max_header_bytes: u32,
+    /// Header lines of a request.
+    pub max_headers: u32,
+    /// Requests at once on one HTTP/2 connection.
+    pub max_streams: u32,
+    /// Slowest body that is waited for, in bytes a second.
+    pub min_body_rate: u64,
+    /// How long a body may be slower than that before it is cut off, in seconds.
+    pub body_patience_secs: u64,
+    /// How long an answer may wait for a client that does not read it, in seconds.
+    pub write_timeout_secs: u64,
+    /// Time for requests in work to end when the daemon stops, in seconds.
+    pub drain_timeout_secs: u64,
+    /// Proxies whose `X-Forwarded-For` is believed: addresses or networks such as `10.0.0.0/8`.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            max_upload_bytes: 10 * 1024 * 1024 * 1024,
+            max_json_bytes: 1024 * 1024,
+            max_connections: 1024,
+            header_timeout_secs: 10,
+            max_header_bytes: 16 * 1024,
+            max_headers: 100,
+            max_streams: 100,
+            min_body_rate: 1024,
+            body_patience_secs: 10,
+            write_timeout_secs: 30,
+            drain_timeout_secs: 30,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+/// Sign-in, tokens and accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// Life of an access token, in seconds.
+    pub access_ttl_secs: u64,
+    /// Life of a refresh token, in seconds; each exchange starts it anew.
+    pub refresh_ttl_secs: u64,
+    /// How long a refresh token that was just exchanged is accepted once more, in seconds.
+    ///
+    /// 0: never. A client on a bad network may need a few seconds.
+    pub refresh_grace_secs: u64,
+    /// Passwords hashed at once (each takes 19 MiB); 0 takes the number of processors.
+    pub hash_concurrency: u32,
+    /// Whether anybody may register an account.
+    pub open_registration: bool,
+    /// Whether a new account may submit recordings at once.
+    pub default_can_interact: bool,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            access_ttl_secs: 30 * 60,
+            refresh_ttl_secs: 30 * 24 * 3600,
+            refresh_grace_secs: 0,
+            hash_concurrency: 0,
+            open_registration: true,
+            default_can_interact: false,
+        }
+    }
+}
+
+/// The documented APIs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Surfaces {
+    /// `/auth`, `/transcriptions`, `/transcript`, `/upload-audiofile`, `/worker`, `/`.
+    pub transcriptions: Transcriptions,
+}
+
+/// The transcriptions surface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Transcriptions {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// Times without the final `Z`, for the old clients of this API that add it themselves.
+    pub naive_times: bool,
+    /// Whether a user's next upload is refused until the one before is done.
+    pub one_active_job: bool,
+    /// Entries of a page when the client does not say.
+    pub default_page_size: u32,
+    /// Most entries of a page; a larger wish is cut to this.
+    pub max_page_size: u32,
+    /// How long a job stays with an external worker that does not report, in seconds.
+    pub worker_lease_secs: u64,
+}
+
+impl Default for Transcriptions {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            naive_times: false,
+            one_active_job: false,
+            default_page_size: 50,
+            max_page_size: 10_000,
+            worker_lease_secs: 600,
+        }
+    }
+}
+
+/// Which web pages may call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cors {
+    /// Origins such as `https://example.org`; `*` is every one, none switches CORS off.
+    pub origins: Vec<String>,
+}
+
+impl Default for Cors {
+    fn default() -> Self {
+        Self { origins: vec!["*".to_owned()] }
+    }
+}
+
+/// A range of addresses: one, or a network such as `10.0.0.0/8`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Returns whether `address` lies in the network; an IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                let differing = u32::from(ours) ^ u32::from(theirs);
+                differing.checked_shr(32 - u32::from(self.prefix)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                let differing = u128::from(ours) ^ u128::from(theirs);
+                differing.checked_shr(128 - u32::from(self.prefix)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A text that is no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither an address nor a network such as 10.0.0.0/8")]
+pub struct NotANetwork(String);
+
+impl FromStr for Network {
+    type Err = NotANetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let wrong = || NotANetwork(text.to_owned());
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(longest), |p| p.parse().map_err(|_| wrong()))?;
+        if prefix > longest { Err(wrong()) } else { Ok(Self { address, prefix }) }
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = NotANetwork;
+
+    fn try_from(text: String) -> Result<Self, NotANetwork> {
+        text.parse()
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> Self {
+        format!("{}/{}", network.address, network.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(network: &str, address: &str, inside: bool) {
+        let network: Network = network.parse().unwrap();
+        assert_eq!(network.contains(address.parse().unwrap()), inside, "{address}");
+    }
+
+    #[test]
+    fn a_network_holds_its_addresses_and_no_others() {
+        check("10.0.0.0/8", "10.255.3.4", true);
+        check("10.0.0.0/8", "11.0.0.1", false);
+        check("192.0.2.7", "192.0.2.7", true);
+        check("192.0.2.7", "192.0.2.6", false);
+        check("0.0.0.0/0", "203.0.113.9", true);
+        check("fd00::/8", "fd12::1", true);
+        check("fd00::/8", "fe80::1", false);
+        check("10.0.0.0/8", "::ffff:10.1.1.1", true);
+        check("10.0.0.0/8", "::1", false);
+    }
+
+    #[test]
+    fn nonsense_is_no_network() {
+        for text in ["", "ten", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8", "fd00::/129"] {
+            assert!(text.parse::<Network>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_setting_is_an_error() {
+        assert!(serde_json::from_str::<Config>(r#"{"http":{"lisen":"0.0.0.0:1"}}"#).is_err());
+        let some: Config = serde_json::from_str(r#"{"http":{"listen":"0.0.0.0:1"}}"#).unwrap();
+        assert_eq!(some.http.max_json_bytes, 1 << 20);
+    }
+}

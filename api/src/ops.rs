@@ -1,0 +1,64 @@
+//! For operators: `/livez`, `/readyz`, and the description of the API at `/openapi.json`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode};
+use warp::Filter;
+use warp::reply::Response;
+
+use crate::Api;
+use crate::answer::{Answer, Refusal, Success, respond};
+use crate::routes::{Route, one_of};
+
+/// Paths that are there whichever surface is on.
+pub(crate) const PATHS: &[&str] = &["/livez", "/readyz", "/openapi.json"];
+
+/// How long the store may take to answer before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The description as it is written.
+const DESCRIPTION: &str = include_str!("../../schemas/openapi/transcriptions.yaml");
+
+/// Returns the routes.
+pub(crate) fn routes(api: &Api) -> Route {
+    one_of(vec![live(), ready(api), openapi(api)])
+}
+
+/// Reads the description that is built in and writes it as JSON.
+pub(crate) fn description() -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    let document: serde_json::Value = serde_yaml_ng::from_str(DESCRIPTION)?;
+    Ok(serde_json::to_vec(&document)?.into())
+}
+
+/// Returns whether the store answers.
+pub(crate) async fn store_answers(api: &Api) -> bool {
+    let ping = api.shared.engine.store().ping();
+    matches!(tokio::time::timeout(PATIENCE, ping).await, Ok(Ok(())))
+}
+
+/// `GET /livez`: the process answers.
+fn live() -> Route {
+    warp::path!("livez").and(warp::get()).map(|| respond(Ok(Success::text("ok")))).boxed()
+}
+
+/// `GET /readyz`: and so does what it stands on.
+fn ready(api: &Api) -> Route {
+    warp::path!("readyz").and(warp::get()).and(api.context()).then(is_ready).map(respond).boxed()
+}
+
+async fn is_ready(api: Api) -> Answer {
+    if store_answers(&api).await { Ok(Success::text("ok")) } else { Err(Refusal::Unavailable) }
+}
+
+/// `GET /openapi.json`.
+fn openapi(api: &Api) -> Route {
+    let answer = |api: Api| {
+        let mut response = Response::new(api.shared.openapi.clone().into());
+        *response.status_mut() = StatusCode::OK;
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+        response
+    };
+    warp::path!("openapi.json").and(warp::get()).and(api.context()).map(answer).boxed()
+}

@@ -1,0 +1,52 @@
+//! Routes: every endpoint in one table, and how they are tried.
+
+use http::Method;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Response;
+
+use crate::{Api, ops, recover, surface};
+
+/// Every route in this crate has this type, so routes compose without generics.
+pub(crate) type Route = BoxedFilter<(Response,)>;
+
+/// A method and the path that it is served on.
+pub type Endpoint = (Method, &'static str);
+
+/// Every endpoint, surface by surface; the API description lists the same.
+pub const ENDPOINTS: &[Endpoint] = &[
+    (Method::POST, "/auth/register"),
+    (Method::POST, "/auth/login"),
+    (Method::POST, "/auth/refresh"),
+    (Method::GET, "/auth/info"),
+    (Method::PATCH, "/auth/patch"),
+    (Method::GET, "/transcriptions"),
+    (Method::GET, "/transcript"),
+    (Method::POST, "/transcript/export"),
+    (Method::POST, "/transcript/cancel"),
+    (Method::GET, "/transcript/info"),
+    (Method::POST, "/upload-audiofile"),
+    (Method::POST, "/worker/transcription_status"),
+    (Method::GET, "/worker/transcription_status"),
+    (Method::GET, "/"),
+    (Method::GET, "/livez"),
+    (Method::GET, "/readyz"),
+    (Method::GET, "/openapi.json"),
+];
+
+/// Returns all routes; the last one answers whatever no other does.
+pub(crate) fn all(api: &Api) -> Route {
+    let mut routes = vec![ops::routes(api)];
+    if api.shared.config.surface.transcriptions.enabled {
+        routes.push(surface::transcriptions::routes(api));
+    }
+    routes.push(recover::route(api));
+    one_of(routes)
+}
+
+/// Tries each route in order; the first whose path and method match answers.
+pub(crate) fn one_of(routes: Vec<Route>) -> Route {
+    let tried = routes.into_iter().reduce(|all, next| all.or(next).unify().boxed());
+    // An empty list matches nothing.
+    tried.unwrap_or_else(|| warp::any().and_then(|| async { Err(warp::reject()) }).boxed())
+}

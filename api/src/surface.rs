@@ -1,0 +1,3 @@
+//! The documented APIs, one folder each.
+
+pub(crate) mod transcriptions;

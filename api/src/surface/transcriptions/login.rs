@@ -1,0 +1,36 @@
+//! `POST /auth/login`: exchange a name and a password for tokens.
+
+use warp::Filter;
+
+use super::credentials::{self, Credentials};
+use super::session;
+use crate::Api;
+use crate::answer::{Answer, Refusal, Success, respond};
+use crate::extract::BLOCKED;
+use crate::routes::Route;
+
+const WRONG: Refusal = Refusal::Unauthorized("Incorrect username or password");
+
+/// The route.
+pub(super) fn route(api: &Api) -> Route {
+    warp::path!("auth" / "login")
+        .and(warp::post())
+        .and(api.query_and_json(credentials::read))
+        .and(api.context())
+        .then(handle)
+        .map(respond)
+        .boxed()
+}
+
+/// Answers an unknown name and a wrong password alike, by text, status and time.
+async fn handle(credentials: Answer<Credentials>, api: Api) -> Answer {
+    let Credentials { username, password } = credentials?;
+    let account = api.shared.engine.store().account_by_name(&username).await?;
+    let hash = account.as_ref().map(|account| account.password_hash.clone());
+    let fits = api.shared.hasher.verify(password, hash).await?;
+    let account = account.filter(|_| fits).ok_or(WRONG)?;
+    if !account.active {
+        return Err(BLOCKED);
+    }
+    Success::json(&session::open(&api, &account).await?)
+}

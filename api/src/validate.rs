@@ -1,0 +1,496 @@
+//! Validation: reads fields of a query or a JSON body and lists every fault in order.
+//!
+//! Kinds, places and texts are those of `FastAPI` with pydantic 2, which clients of the original
+//! service know. Conversions are as lax as there: `"1"` and `1.0` are integers, `"yes"` is a boolean.
+//! A fault never repeats the input, since that may be a password.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::answer::Refusal;
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Fault {
+    /// Stable word.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Where: `["query", "page"]`.
+    loc: Vec<Value>,
+    /// What, for a person.
+    msg: String,
+    /// Values that the text names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ctx: Option<Value>,
+}
+
+impl Fault {
+    /// Something required is not there.
+    pub(crate) fn missing(loc: &[&str]) -> Self {
+        Self::new("missing", loc, "Field required")
+    }
+
+    /// A rule of ours is broken.
+    pub(crate) fn value(loc: &[&str], rule: &str) -> Self {
+        let fault = Self::new("value_error", loc, format!("Value error, {rule}"));
+        fault.with(json!({ "error": {} }))
+    }
+
+    /// The body is no JSON, from this character on.
+    pub(crate) fn not_json(offset: usize, error: &str) -> Self {
+        let loc = vec![json!("body"), json!(offset)];
+        let ctx = Some(json!({ "error": error }));
+        Self { kind: "json_invalid", loc, msg: "JSON decode error".to_owned(), ctx }
+    }
+
+    /// A number is above its bound.
+    pub(crate) fn above(loc: &[&str], most: i64) -> Self {
+        let msg = format!("Input should be less than or equal to {most}");
+        Self::new("less_than_equal", loc, msg).with(json!({ "le": most }))
+    }
+
+    fn new(kind: &'static str, loc: &[&str], msg: impl Into<String>) -> Self {
+        let loc = loc.iter().map(|part| json!(part)).collect();
+        Self { kind, loc, msg: msg.into(), ctx: None }
+    }
+
+    fn with(self, ctx: Value) -> Self {
+        Self { ctx: Some(ctx), ..self }
+    }
+}
+
+/// The faults found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    faults: Vec<Fault>,
+}
+
+impl Checks {
+    /// Notes a fault.
+    pub(crate) fn fault(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Returns what was read, or every fault.
+    pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, Refusal> {
+        match read {
+            Some(read) if self.faults.is_empty() => Ok(read),
+            _ => Err(Refusal::Invalid(self.faults)),
+        }
+    }
+}
+
+/// The query of a request: names and values in order.
+#[derive(Debug, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Splits a raw query; bytes that are no UTF-8 are replaced.
+    pub(crate) fn parse(raw: &str) -> Self {
+        Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
+    }
+
+    /// Returns its fields; parameters that nobody asks for are ignored.
+    pub(crate) fn fields(&self) -> Fields<'_> {
+        Fields { place: vec!["query"], values: Values::Query(self) }
+    }
+
+    /// Finds a parameter; of a repeated one the last counts.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The JSON body of a request.
+#[derive(Debug)]
+pub(crate) enum Document {
+    /// No body at all.
+    Absent,
+    /// Something that has no fields.
+    Other,
+    /// An object.
+    Object(Map<String, Value>),
+}
+
+impl Document {
+    /// Returns its fields.
+    pub(crate) fn fields(&self, checks: &mut Checks) -> Option<Fields<'_>> {
+        match self {
+            Self::Object(map) => {
+                return Some(Fields { place: vec!["body"], values: Values::Object(map) });
+            }
+            Self::Absent => checks.fault(Fault::missing(&["body"])),
+            Self::Other => checks.fault(not_an_object(&["body"])),
+        }
+        None
+    }
+}
+
+/// Named values of one place.
+#[derive(Debug)]
+pub(crate) struct Fields<'a> {
+    place: Vec<&'static str>,
+    values: Values<'a>,
+}
+
+#[derive(Debug)]
+enum Values<'a> {
+    Query(&'a Query),
+    Object(&'a Map<String, Value>),
+}
+
+/// A value as it came.
+enum Raw<'a> {
+    Text(&'a str),
+    Json(&'a Value),
+}
+
+impl<'a> Fields<'a> {
+    /// Returns the place of a field.
+    pub(crate) fn loc(&self, name: &'static str) -> Vec<&'static str> {
+        let mut loc = self.place.clone();
+        loc.push(name);
+        loc
+    }
+
+    /// Reads a text that must be there.
+    pub(crate) fn text(&self, checks: &mut Checks, name: &'static str) -> Option<String> {
+        let raw = self.required(checks, name)?;
+        self.as_text(checks, name, &raw)
+    }
+
+    /// Reads a text; null and absence are `Some(None)`, a fault is `None`.
+    pub(crate) fn optional_text(
+        &self,
+        checks: &mut Checks,
+        name: &'static str,
+    ) -> Option<Option<String>> {
+        let Some(raw) = self.given(name) else { return Some(None) };
+        self.as_text(checks, name, &raw).map(Some)
+    }
+
+    /// Reads an integer that must be there.
+    pub(crate) fn int(&self, checks: &mut Checks, name: &'static str) -> Option<i64> {
+        let raw = self.required(checks, name)?;
+        self.as_int(checks, name, &raw)
+    }
+
+    /// Reads an integer of at least `least`; null and absence are `Some(None)`, a fault is `None`.
+    pub(crate) fn optional_int(
+        &self,
+        checks: &mut Checks,
+        name: &'static str,
+        least: i64,
+    ) -> Option<Option<i64>> {
+        if self.given(name).is_none() {
+            return Some(None);
+        }
+        self.int_from(checks, name, least).map(Some)
+    }
+
+    /// Reads an integer of at least `least` that must be there.
+    pub(crate) fn int_from(
+        &self,
+        checks: &mut Checks,
+        name: &'static str,
+        least: i64,
+    ) -> Option<i64> {
+        let value = self.int(checks, name)?;
+        if value < least {
+            let msg = format!("Input should be greater than or equal to {least}");
+            let fault = Fault::new("greater_than_equal", &self.loc(name), msg);
+            checks.fault(fault.with(json!({ "ge": least })));
+            return None;
+        }
+        Some(value)
+    }
+
+    /// Reads a boolean; null and absence are `Some(None)`, a fault is `None`.
+    pub(crate) fn optional_bool(
+        &self,
+        checks: &mut Checks,
+        name: &'static str,
+    ) -> Option<Option<bool>> {
+        let Some(raw) = self.given(name) else { return Some(None) };
+        let (kind, msg) = match parse_bool(&raw) {
+            Ok(value) => return Some(Some(value)),
+            Err(NotABool::Word) => {
+                ("bool_parsing", "Input should be a valid boolean, unable to interpret input")
+            }
+            Err(NotABool::Kind) => ("bool_type", "Input should be a valid boolean"),
+        };
+        checks.fault(Fault::new(kind, &self.loc(name), msg));
+        None
+    }
+
+    /// Reads one of a few words that must be there.
+    pub(crate) fn literal(
+        &self,
+        checks: &mut Checks,
+        name: &'static str,
+        words: &[&'static str],
+    ) -> Option<&'static str> {
+        let raw = self.required(checks, name)?;
+        self.as_word(checks, name, &raw, ("literal_error", words))
+    }
+
+    /// Reads one of a few words; null and absence are `Some(None)`, a fault is `None`.
+    pub(crate) fn optional_enum(
+        &self,
+        checks: &mut Checks,
+        name: &'static str,
+        words: &[&'static str],
+    ) -> Option<Option<&'static str>> {
+        let Some(raw) = self.given(name) else { return Some(None) };
+        self.as_word(checks, name, &raw, ("enum", words)).map(Some)
+    }
+
+    /// Reads an object; null and absence are `Some(None)`, a fault is `None`.
+    pub(crate) fn optional_object(
+        &self,
+        checks: &mut Checks,
+        name: &'static str,
+    ) -> Option<Option<Fields<'a>>> {
+        let Some(raw) = self.given(name) else { return Some(None) };
+        if let Raw::Json(Value::Object(map)) = raw {
+            return Some(Some(Fields { place: self.loc(name), values: Values::Object(map) }));
+        }
+        checks.fault(not_an_object(&self.loc(name)));
+        None
+    }
+
+    fn required(&self, checks: &mut Checks, name: &'static str) -> Option<Raw<'a>> {
+        let found = self.find(name);
+        if found.is_none() {
+            checks.fault(Fault::missing(&self.loc(name)));
+        }
+        found
+    }
+
+    fn given(&self, name: &str) -> Option<Raw<'a>> {
+        self.find(name).filter(|raw| !matches!(raw, Raw::Json(Value::Null)))
+    }
+
+    fn find(&self, name: &str) -> Option<Raw<'a>> {
+        match &self.values {
+            Values::Query(query) => query.get(name).map(Raw::Text),
+            Values::Object(map) => map.get(name).map(Raw::Json),
+        }
+    }
+
+    fn as_text(&self, checks: &mut Checks, name: &'static str, raw: &Raw<'_>) -> Option<String> {
+        match raw {
+            Raw::Text(text) => return Some((*text).to_owned()),
+            Raw::Json(Value::String(text)) => return Some(text.clone()),
+            Raw::Json(_) => {}
+        }
+        checks.fault(Fault::new("string_type", &self.loc(name), "Input should be a valid string"));
+        None
+    }
+
+    fn as_int(&self, checks: &mut Checks, name: &'static str, raw: &Raw<'_>) -> Option<i64> {
+        let parsed = match raw {
+            Raw::Text(text) => parse_int(text).ok_or(NotAnInt::Text),
+            Raw::Json(value) => json_int(value),
+        };
+        let (kind, rest) = match parsed {
+            Ok(value) => return Some(value),
+            Err(NotAnInt::Text) => ("int_parsing", ", unable to parse string as an integer"),
+            Err(NotAnInt::Fraction) => ("int_from_float", ", got a number with a fractional part"),
+            Err(NotAnInt::Kind) => ("int_type", ""),
+        };
+        let msg = format!("Input should be a valid integer{rest}");
+        checks.fault(Fault::new(kind, &self.loc(name), msg));
+        None
+    }
+
+    fn as_word(
+        &self,
+        checks: &mut Checks,
+        name: &'static str,
+        raw: &Raw<'_>,
+        (kind, words): (&'static str, &[&'static str]),
+    ) -> Option<&'static str> {
+        let given = match raw {
+            Raw::Text(text) => Some(*text),
+            Raw::Json(value) => value.as_str(),
+        };
+        let found = words.iter().copied().find(|word| Some(*word) == given);
+        if found.is_none() {
+            let expected = one_of(words);
+            let msg = format!("Input should be {expected}");
+            let fault = Fault::new(kind, &self.loc(name), msg);
+            checks.fault(fault.with(json!({ "expected": expected })));
+        }
+        found
+    }
+}
+
+/// The fault of a value that should have fields.
+fn not_an_object(loc: &[&str]) -> Fault {
+    let msg = "Input should be a valid dictionary or object to extract fields from";
+    Fault::new("model_attributes_type", loc, msg)
+}
+
+/// Lists words as a sentence does: `'a', 'b' or 'c'`.
+fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+enum NotAnInt {
+    Text,
+    Fraction,
+    Kind,
+}
+
+/// Reads an integer from text: a sign, digits, perhaps `.0`; blanks around it are allowed.
+///
+/// A number beyond 64 bits is taken as the nearest one: it names nothing that exists anyway.
+fn parse_int(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let whole = text.split_once('.').map_or(Some(text), |(whole, zeros)| {
+        zeros.bytes().all(|digit| digit == b'0').then_some(whole)
+    })?;
+    let digits = whole.strip_prefix(['+', '-']).unwrap_or(whole);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let bound = if whole.starts_with('-') { i64::MIN } else { i64::MAX };
+    Some(whole.parse().unwrap_or(bound))
+}
+
+/// Reads an integer from a JSON value.
+#[expect(clippy::cast_possible_truncation, reason = "`as` takes the nearest integer, as wanted")]
+fn json_int(value: &Value) -> Result<i64, NotAnInt> {
+    match value {
+        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Ok(whole),
+            (None, Some(real)) if real.fract() == 0.0 => Ok(real as i64),
+            _ => Err(NotAnInt::Fraction),
+        },
+        Value::Bool(flag) => Ok(i64::from(*flag)),
+        Value::String(text) => parse_int(text).ok_or(NotAnInt::Text),
+        _ => Err(NotAnInt::Kind),
+    }
+}
+
+enum NotABool {
+    Word,
+    Kind,
+}
+
+/// Reads a boolean from text, a number or a JSON boolean.
+fn parse_bool(raw: &Raw<'_>) -> Result<bool, NotABool> {
+    let text = match raw {
+        Raw::Json(Value::Bool(flag)) => return Ok(*flag),
+        Raw::Json(Value::Number(number)) => match number.as_f64() {
+            Some(0.0) => return Ok(false),
+            Some(1.0) => return Ok(true),
+            _ => return Err(NotABool::Word),
+        },
+        Raw::Json(Value::String(text)) => text.as_str(),
+        Raw::Json(_) => return Err(NotABool::Kind),
+        Raw::Text(text) => text,
+    };
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+        "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+        _ => Err(NotABool::Word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(value: Value) -> Document {
+        match value {
+            Value::Object(map) => Document::Object(map),
+            _ => Document::Other,
+        }
+    }
+
+    /// Reads `field` of a body as an integer and returns its value or the kind of the fault.
+    #[track_caller]
+    fn check_int(value: Value, expected: Result<i64, &str>) {
+        let shown = value.to_string();
+        let document = body(json!({ "field": value }));
+        let mut checks = Checks::default();
+        let read = document.fields(&mut checks).and_then(|f| f.int(&mut checks, "field"));
+        let found = read.ok_or_else(|| checks.faults[0].kind);
+        assert_eq!(found, expected, "{shown}");
+    }
+
+    #[test]
+    fn integers_are_read_as_laxly_as_the_original_did() {
+        check_int(json!(7), Ok(7));
+        check_int(json!(7.0), Ok(7));
+        check_int(json!(" -7 "), Ok(-7));
+        check_int(json!("7.00"), Ok(7));
+        check_int(json!(true), Ok(1));
+        check_int(json!(u64::MAX), Ok(i64::MAX));
+        check_int(json!("99999999999999999999"), Ok(i64::MAX));
+        check_int(json!(7.5), Err("int_from_float"));
+        check_int(json!("7.5"), Err("int_parsing"));
+        check_int(json!("seven"), Err("int_parsing"));
+        check_int(json!(""), Err("int_parsing"));
+        check_int(json!([7]), Err("int_type"));
+        check_int(json!(null), Err("int_type"));
+    }
+
+    #[test]
+    fn every_fault_is_listed_in_order_with_place_and_text() {
+        let query = Query::parse("page=0&size=many&format=pdf");
+        let (mut checks, fields) = (Checks::default(), query.fields());
+        let _ = fields.optional_int(&mut checks, "page", 1);
+        let _ = fields.optional_int(&mut checks, "size", 1);
+        let _ = fields.int(&mut checks, "task_id");
+        let _ = fields.literal(&mut checks, "format", &["doc", "txt"]);
+        let expected = json!([
+            {"type": "greater_than_equal", "loc": ["query", "page"], "ctx": {"ge": 1},
+             "msg": "Input should be greater than or equal to 1"},
+            {"type": "int_parsing", "loc": ["query", "size"],
+             "msg": "Input should be a valid integer, unable to parse string as an integer"},
+            {"type": "missing", "loc": ["query", "task_id"], "msg": "Field required"},
+            {"type": "literal_error", "loc": ["query", "format"],
+             "ctx": {"expected": "'doc' or 'txt'"}, "msg": "Input should be 'doc' or 'txt'"},
+        ]);
+        assert_eq!(json!(checks.faults), expected);
+    }
+
+    #[test]
+    fn a_body_without_fields_is_told_apart_from_none() {
+        let mut checks = Checks::default();
+        assert!(Document::Absent.fields(&mut checks).is_none());
+        assert!(Document::Other.fields(&mut checks).is_none());
+        let kinds: Vec<_> = checks.faults.iter().map(|f| (f.kind, f.loc.clone())).collect();
+        let place = vec![json!("body")];
+        assert_eq!(kinds, [("missing", place.clone()), ("model_attributes_type", place)]);
+    }
+
+    #[test]
+    fn null_and_absence_are_the_same_where_a_field_is_optional() {
+        let document = body(json!({ "a": null, "b": "YES", "c": 2, "d": [] }));
+        let mut checks = Checks::default();
+        let fields = document.fields(&mut checks).unwrap();
+        assert_eq!(fields.optional_bool(&mut checks, "a"), Some(None));
+        assert_eq!(fields.optional_bool(&mut checks, "z"), Some(None));
+        assert_eq!(fields.optional_bool(&mut checks, "b"), Some(Some(true)));
+        assert_eq!(fields.optional_bool(&mut checks, "c"), None);
+        assert_eq!(fields.optional_bool(&mut checks, "d"), None);
+        let kinds: Vec<_> = checks.faults.iter().map(|f| f.kind).collect();
+        assert_eq!(kinds, ["bool_parsing", "bool_type"]);
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_parameter_counts_and_unknown_ones_do_not() {
+        let query = Query::parse("page=1&?size=100000000&page=3&skip=0");
+        let mut checks = Checks::default();
+        assert_eq!(query.fields().optional_int(&mut checks, "page", 1), Some(Some(3)));
+        assert_eq!(query.fields().optional_int(&mut checks, "size", 1), Some(None));
+    }
+}
