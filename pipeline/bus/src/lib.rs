@@ -3,19 +3,25 @@
 //! [`Bus`] is the promise. Delivery is at least once: a message may come again after a crash, so whoever
 //! handles it de-duplicates by its id, which the store does.
 //!
-//! [`MemoryBus`] is the reference and serves tests.
+//! [`MemoryBus`] is the reference and serves tests, [`EmbeddedBus`] stands on the queue of the store.
+//! With feature `conformance`, the module of that name holds every promise as a test.
 #![forbid(unsafe_code)]
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use scribed_schemas::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod embedded;
 pub mod memory;
 mod seat;
 mod window;
 
+pub use embedded::EmbeddedBus;
 pub use memory::MemoryBus;
 
 /// The only partition of a topic on the buses of one machine.
@@ -127,6 +133,11 @@ impl Config {
     pub(crate) fn window(&self) -> usize {
         usize::try_from(self.window).unwrap_or(usize::MAX)
     }
+
+    /// Returns the poll interval; never zero, which would spin.
+    pub(crate) fn poll_interval(&self) -> Duration {
+        Duration::from_millis(self.poll_interval_ms.max(1))
+    }
 }
 
 /// Refuses an acknowledgement for a partition that topics here do not have.
@@ -134,5 +145,7 @@ pub(crate) fn check_partition(topic: &str, partition: i32) -> Result<()> {
     if partition == PARTITION {
         return Ok(());
     }
-    Err(Error::new(format!("acknowledge partition {partition} of {topic}: it has only {PARTITION}")))
+    Err(Error::new(format!(
+        "acknowledge partition {partition} of {topic}: it has only {PARTITION}"
+    )))
 }
