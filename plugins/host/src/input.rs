@@ -138,6 +138,7 @@ fn span(span: &scribed_schemas::chunk::Span) -> abi::Span {
 /// What stands behind `media_data`.
 struct Reading<'a> {
     reader: &'a dyn ReadAt,
+    len: u64,
     error: Mutex<Option<io::Error>>,
 }
 
@@ -145,7 +146,7 @@ fn lend_media<T>(
     media: MediaInput<'_>,
     call: impl FnOnce(*const Item) -> T,
 ) -> (T, Option<io::Error>) {
-    let reading = Reading { reader: media.reader, error: Mutex::new(None) };
+    let reading = Reading { reader: media.reader, len: media.len, error: Mutex::new(None) };
     let item = MediaItem {
         item: Item::header::<MediaItem>(abi::Kind::MEDIA),
         media_data: (&raw const reading).cast_mut().cast(),
@@ -169,8 +170,16 @@ unsafe extern "C" fn read_at(item: *const MediaItem, offset: u64, buf: *mut u8, 
     }
     // SAFETY: `lend_media` made it and waits for the call; it may be shared between threads.
     let reading = unsafe { &*item.media_data.cast::<Reading<'_>>() };
-    // SAFETY: the plugin lends `len` bytes for this call. Readers only write to the buffer, so that
-    // it need not be initialised matters as little as for a read into it by the system.
+    // Readers are never asked for what is behind the end.
+    let rest = usize::try_from(reading.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+    let len = len.min(rest);
+    if len == 0 {
+        return 0;
+    }
+    // The plugin's buffer may be fresh from an allocator, but a slice must be initialised.
+    // SAFETY: the plugin lends at least `len` bytes for this call.
+    unsafe { buf.write_bytes(0, len) };
+    // SAFETY: as above, and now every byte has a value.
     let buffer = unsafe { slice::from_raw_parts_mut(buf, len) };
     match catch_unwind(AssertUnwindSafe(|| read(reading.reader, offset, buffer))) {
         Ok(Ok(read)) => i64::try_from(read.min(len)).unwrap_or(-1),

@@ -156,7 +156,8 @@ impl Instance {
             // SAFETY: both live through the call, the only one on this instance.
             unsafe { reset(stage, error) }
         });
-        self.ended(answer, End::default())
+        let end = self.sink.shut();
+        self.ended(answer, end)
     }
 
     fn usable(&self) -> Result<(), CallError> {

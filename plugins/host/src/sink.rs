@@ -76,9 +76,15 @@ impl GatedSink {
     ) -> (T, End) {
         let mut taker = taker;
         let open = Open { thread: thread::current().id(), taker: (&raw mut taker).cast() };
-        *self.gate.lock() = State { open: Some(open), end: End::default() };
+        // What happened at the shut gate since the last call stays, and counts for this one.
+        self.gate.lock().open = Some(open);
         let done = call(&raw const self.sink);
-        (done, mem::take(&mut *self.gate.lock()).end)
+        (done, self.shut())
+    }
+
+    /// Shuts the gate and returns what happened at it.
+    pub(crate) fn shut(&self) -> End {
+        mem::take(&mut *self.gate.lock()).end
     }
 }
 
