@@ -27,9 +27,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             mode: 1,
-            // Pink noise stays within 0.7 dB of its floor as measured here; speech at 8 dB
-            // signal-to-noise ratio is 3 dB above it three quarters of the time.
-            min_snr_db: 3.0,
+            // Pink noise stays within 1 dB of its floor as measured here; speech in pink noise at
+            // 8 dB signal-to-noise ratio is 3.6 dB above it three quarters of the time.
+            min_snr_db: 2.5,
             min_level_dbfs: -75.0,
             hangover_ms: 400,
             padding_ms: 200,

@@ -10,8 +10,9 @@ use crate::{
 };
 
 /// First-order pre-emphasis: raises what carries consonants over hum and rumble, and makes the level
-/// of noise steadier, because no few low frequencies dominate it.
-const PRE_EMPHASIS: f32 = 0.95;
+/// of noise steadier, because no few low frequencies dominate it. More of it would let white noise
+/// drown speech.
+const PRE_EMPHASIS: f32 = 0.7;
 
 /// Frames over which a level is averaged: 100 ms, about a syllable.
 const SMOOTHING: usize = 5;
