@@ -1,1 +1,21 @@
-//! Placeholder.
+//! The daemon `scribed` and its command line: the only crate that knows all others.
+//!
+//! - [`cli`] is what can be typed; [`commands`] is what then happens, one file per command.
+//! - [`config`] composes every crate's settings and knows where each value came from.
+//! - [`state_folder`], [`secrets`], [`models`], [`stages`] find and check what a daemon needs.
+//! - [`app`] puts it together; [`lifecycle`] ends it in order; [`telemetry`] writes its log.
+//! - [`output`] and [`failure`] are how commands speak.
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod failure;
+pub mod lifecycle;
+pub mod models;
+pub mod output;
+pub mod secrets;
+pub mod stages;
+pub mod state_folder;
+pub mod telemetry;

@@ -1,0 +1,181 @@
+//! The daemon: built, then running, then stopped.
+//!
+//! [`App::build`] does everything that can be refused: state folder, secrets, plugins, model, pipelines,
+//! database. [`App::start`] opens the door, and [`Running::run`] stays until the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use scribed_api::{AdminAccount, Api};
+use scribed_bus::EmbeddedBus;
+use scribed_engine::runner::InProcess;
+use scribed_engine::{Engine, Parts, SystemClock};
+use scribed_media::{LocalMedia, MediaStore};
+use scribed_schemas::id::IdGenerator;
+use scribed_store::{FolderLock, SqliteStore, Store};
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::lifecycle::{Ending, Lifecycle};
+use crate::secrets::StoredSecrets;
+use crate::stages::{Stages, Warm};
+use crate::state_folder::StateFolder;
+
+/// Our number in identities: one daemon a store for now.
+const NODE: u8 = 0;
+
+/// A daemon that could run.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    folder: StateFolder,
+    secrets: StoredSecrets,
+    store: Arc<SqliteStore>,
+    media: Arc<dyn MediaStore>,
+    engine: Engine,
+    ids: Arc<IdGenerator>,
+    warm: Warm,
+    lock: FolderLock,
+}
+
+/// A daemon that answers.
+#[derive(Debug)]
+pub struct Running {
+    listener: TcpListener,
+    api: Api,
+    engine: Engine,
+    store: Arc<SqliteStore>,
+    folder: StateFolder,
+    /// Keeps the model loaded.
+    _warm: Warm,
+    /// Keeps a second daemon out, until everything is closed.
+    _lock: FolderLock,
+}
+
+impl App {
+    /// Puts the daemon together. Blocks, e.g. while a model is read.
+    ///
+    /// # Errors
+    /// Names what cannot be used, why, and what to do.
+    pub fn build(config: Config, folder: StateFolder) -> Result<Self, Failure> {
+        folder.open()?;
+        let lock = SqliteStore::lock(folder.path()).map_err(Failure::refused)?;
+        // What an earlier daemon left is no address of ours.
+        folder.withdraw().context("cannot remove the old file `listen`")?;
+        let secrets = StoredSecrets::open(&folder.secrets())?;
+        for file in &secrets.made {
+            tracing::info!(file = %file.display(), "made a secret");
+        }
+        let stages = Stages::load(&config, &folder)?;
+        let (plans, warm) = stages.insist()?;
+        stages.announce_models();
+        let store =
+            SqliteStore::open(&folder.database(), &config.store).map_err(Failure::refused)?;
+        let store = Arc::new(store);
+        let media = LocalMedia::open(&folder.media(), &config.media).map_err(Failure::refused)?;
+        let media: Arc<dyn MediaStore> = Arc::new(media);
+        let ids = Arc::new(IdGenerator::new(NODE));
+        let engine = Engine::new(Parts {
+            store: store.clone(),
+            media: media.clone(),
+            bus: Arc::new(EmbeddedBus::with_config(store.clone(), config.bus.clone())),
+            runner: Arc::new(InProcess::new(stages.catalog.clone())),
+            plans,
+            clock: Arc::new(SystemClock),
+            ids: ids.clone(),
+            config: config.engine.clone(),
+            holder: holder(),
+        });
+        Ok(Self { config, folder, secrets, store, media, engine, ids, warm, lock })
+    }
+
+    /// Opens the door: from here on requests are answered once [`Running::run`] is called.
+    ///
+    /// # Errors
+    /// When the address is taken, or the state cannot be prepared.
+    pub async fn start(self) -> Result<Running, Failure> {
+        let swept = self.media.sweep().await.context("cannot clean up after an earlier stop")?;
+        if swept > 0 {
+            tracing::info!(swept, "removed what interrupted uploads had left");
+        }
+        self.make_admin().await?;
+        let api = Api::new(self.engine.clone(), self.config.api(), self.secrets.api.clone())
+            .map_err(Failure::refused)?;
+        let wanted = self.config.http.listen;
+        let listener = TcpListener::bind(wanted).await.map_err(|error| {
+            Failure::refused(anyhow!("cannot listen on {wanted}: {error}"))
+                .hint("name another address by --listen; port 0 takes a free one")
+        })?;
+        let address = listener.local_addr().context("cannot find out the address in use")?;
+        self.folder.announce(address).context("cannot write the file `listen`")?;
+        ready(address, &self.folder);
+        Ok(Running {
+            listener,
+            api,
+            engine: self.engine,
+            store: self.store,
+            folder: self.folder,
+            _warm: self.warm,
+            _lock: self.lock,
+        })
+    }
+
+    async fn make_admin(&self) -> Result<(), Failure> {
+        let password = self.secrets.admin_password.expose();
+        let store: &dyn Store = self.store.as_ref();
+        let made = scribed_api::ensure_admin(store, &self.ids, &SystemClock, password).await?;
+        if let AdminAccount::Created(_) = made {
+            let file = self.folder.secrets().join("admin-password");
+            tracing::info!(
+                account = scribed_api::ADMIN,
+                password_file = %file.display(),
+                "made the administrator's account"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    /// Serves until a signal, then drains.
+    ///
+    /// Requests in work and chunks in the recogniser are finished side by side: what a last request
+    /// submits is in the store, and the next daemon takes it from there.
+    ///
+    /// # Errors
+    /// When signals cannot be received.
+    pub async fn run(self) -> anyhow::Result<Ending> {
+        let Self { listener, api, engine, store, folder, _warm, _lock } = self;
+        let lifecycle = Lifecycle::default();
+        lifecycle.start("http", |stop| scribed_api::serve(listener, api, stop));
+        lifecycle.start("engine", |stop| async move { engine.run(stop).await });
+        let ending = lifecycle.run().await?;
+        if let Err(error) = folder.withdraw() {
+            tracing::warn!(%error, "cannot remove the file `listen`");
+        }
+        if ending != Ending::Cut {
+            store.close().await;
+            tracing::info!("stopped");
+        }
+        Ok(ending)
+    }
+}
+
+/// Says that the daemon serves, and where.
+fn ready(address: SocketAddr, folder: &StateFolder) {
+    tracing::info!(
+        %address,
+        state = %folder.path().display(),
+        version = env!("CARGO_PKG_VERSION"),
+        "ready"
+    );
+}
+
+/// Returns our name in leases: host and process.
+fn holder() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
+    format!("{host}/{}", std::process::id())
+}

@@ -1,0 +1,202 @@
+//! Stages: plugins loaded, models found, pipelines checked, and every stage opened once.
+//!
+//! What cannot work is refused here, before anything runs: a refused plugin, a pipeline whose
+//! neighbours do not fit, an option that a stage does not take, a model that cannot be loaded.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use scribed_engine::{PipelineConfig, PlanError, Plans};
+use scribed_plugin_host::{
+    CallError, Catalog, HostContext, Instance, Level, Refusal, Search, StageInfo,
+};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::models::{DEMO_WARNING, Finder, Model, ModelError};
+use crate::state_folder::StateFolder;
+
+/// The mark of a configuration property that takes the path of a speech model.
+const MODEL_PROPERTY: &str = "x-scribed-model";
+
+/// The stages of a configuration.
+#[derive(Debug)]
+pub struct Stages {
+    /// Every stage that was loaded.
+    pub catalog: Catalog,
+    /// Plugins that were not.
+    pub refusals: Vec<Refusal>,
+    /// Finds models.
+    pub finder: Finder,
+    /// The pipelines, the paths of their models filled in.
+    pub pipelines: Vec<PipelineConfig>,
+    /// Models that pipelines use.
+    pub models: Vec<Model>,
+    /// What is wrong with models.
+    pub model_errors: Vec<ModelError>,
+}
+
+/// Stages that are kept open, so that what they loaded stays loaded.
+#[derive(Debug)]
+pub struct Warm {
+    _instances: Vec<Instance>,
+}
+
+/// One stage of a pipeline that could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("pipeline {pipeline:?}: stage {number} {error}")]
+pub struct Unopened {
+    /// The pipeline.
+    pub pipeline: String,
+    /// Its place, from 1.
+    pub number: usize,
+    /// What the stage said.
+    pub error: CallError,
+}
+
+impl Stages {
+    /// Loads plugins and fills in models; what is wrong is kept, not refused.
+    ///
+    /// # Errors
+    /// When the place of the running program is unknown.
+    pub fn load(config: &Config, folder: &StateFolder) -> Result<Self, Failure> {
+        let binary = binary_folder()?;
+        let mut search = Search::beside(&binary);
+        search.folders.extend(config.plugins.folders.iter().cloned());
+        search.pins.clone_from(&config.plugins.pins);
+        let (catalog, refusals) = Catalog::load(&search);
+        let finder = Finder::new(&config.models, folder.models(), &binary);
+        let pipelines = config.pipelines.clone();
+        let mut stages = Self {
+            catalog,
+            refusals,
+            finder,
+            pipelines,
+            models: Vec::new(),
+            model_errors: Vec::new(),
+        };
+        stages.fill_models(&config.models.default);
+        Ok(stages)
+    }
+
+    /// Checks that the stages of every pipeline fit.
+    ///
+    /// # Errors
+    /// Names the pipeline, the stage and what does not fit.
+    pub fn plans(&self) -> Result<Plans, PlanError> {
+        Plans::validate(&self.pipelines, &self.catalog)
+    }
+
+    /// Opens every stage of every pipeline once; returns those that hold a model, and what failed.
+    pub fn open_all(&self) -> (Warm, Vec<Unopened>) {
+        let (mut instances, mut failed) = (Vec::new(), Vec::new());
+        for pipeline in &self.pipelines {
+            for (index, stage) in pipeline.stages.iter().enumerate() {
+                let Some(info) = self.catalog.stage(&stage.stage) else { continue };
+                let config = Value::Object(stage.config.clone());
+                match self.catalog.open(&stage.stage, &config, Arc::new(Quiet)) {
+                    Ok(instance) if model_property(info).is_some() => instances.push(instance),
+                    Ok(_) => {}
+                    Err(error) => {
+                        let pipeline = pipeline.name.clone();
+                        failed.push(Unopened { pipeline, number: index + 1, error });
+                    }
+                }
+            }
+        }
+        (Warm { _instances: instances }, failed)
+    }
+
+    /// Refuses whatever cannot work, and returns the plans with the warm stages.
+    ///
+    /// # Errors
+    /// Names the file or stage, the reason, and what to do.
+    pub fn insist(&self) -> Result<(Plans, Warm), Failure> {
+        if let Some(refusal) = self.refusals.first() {
+            let more = self.refusals.len() - 1;
+            let failure = Failure::refused(anyhow!("{refusal}"));
+            let hint = format!("{more} more are refused; `scribed check` lists all");
+            return Err(if more > 0 { failure.hint(hint) } else { failure });
+        }
+        if let Some(error) = self.model_errors.first() {
+            return Err(Failure::refused(anyhow!("{error}")).hint(error.hint()));
+        }
+        let plans = self.plans().map_err(|error| Failure::refused(anyhow!("{error}")))?;
+        let (warm, failed) = self.open_all();
+        match failed.into_iter().next() {
+            None => Ok((plans, warm)),
+            Some(unopened) => Err(Failure::refused(unopened)
+                .hint("correct the stage's options, or replace the file that it names")),
+        }
+    }
+
+    /// Says which model serves, loudly when it is the demo model.
+    pub fn announce_models(&self) {
+        for model in &self.models {
+            tracing::info!(model = model.name, path = %model.path.display(), "speech model");
+            if model.demo {
+                tracing::warn!("{DEMO_WARNING}");
+            }
+        }
+    }
+
+    /// Writes the path of a model into every stage that takes one: the one that it names, else the
+    /// default.
+    fn fill_models(&mut self, default: &str) {
+        let stages = self.pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.stages);
+        for stage in stages {
+            let Some(property) = self.catalog.stage(&stage.stage).and_then(model_property) else {
+                continue;
+            };
+            let wish = stage.config.get(&property).map_or(Some(default), Value::as_str);
+            // A wish that is no text is the stage's to refuse.
+            let Some(wish) = wish else { continue };
+            match self.finder.find(wish) {
+                Ok(model) => {
+                    let path = model.path.display().to_string();
+                    stage.config.insert(property, path.into());
+                    if !self.models.contains(&model) {
+                        self.models.push(model);
+                    }
+                }
+                Err(error) if self.model_errors.contains(&error) => {}
+                Err(error) => self.model_errors.push(error),
+            }
+        }
+    }
+}
+
+/// Returns the property of a stage's configuration that takes the path of a model.
+pub fn model_property(stage: &StageInfo) -> Option<String> {
+    let properties = stage.config_schema.get("properties")?.as_object()?;
+    let is_marked = |property: &Value| property.get(MODEL_PROPERTY) == Some(&Value::Bool(true));
+    properties.iter().find(|(_, property)| is_marked(property)).map(|(name, _)| name.clone())
+}
+
+/// Returns the folder of the running program, links resolved.
+fn binary_folder() -> anyhow::Result<PathBuf> {
+    let binary = std::env::current_exe().and_then(std::fs::canonicalize);
+    let binary = binary.context("cannot find out where the running program lies")?;
+    Ok(binary.parent().unwrap_or(Path::new("/")).to_owned())
+}
+
+/// The context of stages that are only opened.
+struct Quiet;
+
+impl HostContext for Quiet {
+    fn log(&self, level: Level, message: &str) {
+        match level {
+            Level::Error => tracing::error!(message),
+            Level::Warn => tracing::warn!(message),
+            Level::Info | Level::Debug | Level::Trace => tracing::debug!(message),
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+
+    fn report(&self, _topic: &str, _json: &str) {}
+}
