@@ -74,7 +74,7 @@ impl App {
         let store =
             SqliteStore::open(&folder.database(), &config.store).map_err(Failure::refused)?;
         let store = Arc::new(store);
-        let media = LocalMedia::open(&folder.media(), &config.media).map_err(Failure::refused)?;
+        let media = LocalMedia::open(folder.media(), &config.media).map_err(Failure::refused)?;
         let media: Arc<dyn MediaStore> = Arc::new(media);
         let ids = Arc::new(IdGenerator::new(NODE));
         let engine = Engine::new(Parts {
@@ -100,7 +100,7 @@ impl App {
         if swept > 0 {
             tracing::info!(swept, "removed what interrupted uploads had left");
         }
-        self.make_admin().await?;
+        make_admin(&self.store, &self.ids, &self.secrets, &self.folder).await?;
         let api = Api::new(self.engine.clone(), self.config.api(), self.secrets.api.clone())
             .map_err(Failure::refused)?;
         let wanted = self.config.http.listen;
@@ -120,21 +120,6 @@ impl App {
             _warm: self.warm,
             _lock: self.lock,
         })
-    }
-
-    async fn make_admin(&self) -> Result<(), Failure> {
-        let password = self.secrets.admin_password.expose();
-        let store: &dyn Store = self.store.as_ref();
-        let made = scribed_api::ensure_admin(store, &self.ids, &SystemClock, password).await?;
-        if let AdminAccount::Created(_) = made {
-            let file = self.folder.secrets().join("admin-password");
-            tracing::info!(
-                account = scribed_api::ADMIN,
-                password_file = %file.display(),
-                "made the administrator's account"
-            );
-        }
-        Ok(())
     }
 }
 
@@ -161,6 +146,27 @@ impl Running {
         }
         Ok(ending)
     }
+}
+
+/// Makes the administrator's account at first start, and says so.
+async fn make_admin(
+    store: &Arc<SqliteStore>,
+    ids: &IdGenerator,
+    secrets: &StoredSecrets,
+    folder: &StateFolder,
+) -> Result<(), Failure> {
+    let store: &dyn Store = store.as_ref();
+    let password = secrets.admin_password.expose();
+    let made = scribed_api::ensure_admin(store, ids, &SystemClock, password).await?;
+    if let AdminAccount::Created(_) = made {
+        let file = folder.secrets().join("admin-password");
+        tracing::info!(
+            account = scribed_api::ADMIN,
+            password_file = %file.display(),
+            "made the administrator's account"
+        );
+    }
+    Ok(())
 }
 
 /// Says that the daemon serves, and where.

@@ -134,7 +134,7 @@ pub enum Account {
     Create {
         /// Login name
         name: String,
-        /// What it may do: admin, user or sworik_developer
+        /// What it may do, e.g. admin
         #[arg(long, default_value = "user", value_parser = role)]
         role: Role,
         /// Lets it submit recordings
@@ -153,7 +153,7 @@ pub enum Account {
     SetRole {
         /// Login name
         name: String,
-        /// admin, user or sworik_developer
+        /// What it may do, e.g. admin
         #[arg(value_parser = role)]
         role: Role,
     },

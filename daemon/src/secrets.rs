@@ -77,13 +77,13 @@ fn key() -> String {
 /// Returns the secret in a file; makes it where there is none.
 fn read_or_make(
     file: &Path,
-    make: fn() -> String,
+    fresh: fn() -> String,
     made: &mut Vec<PathBuf>,
 ) -> Result<String, Failure> {
     match fs::read_to_string(file) {
         Ok(text) => accept(file, text.trim_end_matches(['\r', '\n'])),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let secret = make();
+            let secret = fresh();
             keep(file, &secret).with_context(|| format!("cannot write {}", file.display()))?;
             made.push(file.to_owned());
             Ok(secret)

@@ -1,6 +1,7 @@
 //! `scribed jobs`: jobs, also while the daemon runs.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -102,9 +103,9 @@ async fn find(
 }
 
 async fn row(store: &Arc<SqliteStore>, names: &mut Names, job: Job) -> Result<Row, Failure> {
-    if !names.contains_key(&job.owner) {
+    if let Entry::Vacant(unknown) = names.entry(job.owner) {
         let name = store.account(job.owner).await?.map(|account| account.username);
-        names.insert(job.owner, name.unwrap_or_default());
+        unknown.insert(name.unwrap_or_default());
     }
     Ok(Row {
         id: job.id,

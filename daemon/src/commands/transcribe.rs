@@ -134,15 +134,14 @@ async fn all(engine: &Engine, ask: &Transcribe, destinations: &[Destination]) ->
     for (number, (file, destination)) in ask.files.iter().zip(destinations).enumerate() {
         let done = one(engine, ask, number, file).await;
         let written = done.and_then(|(job, document)| {
-            match destination {
-                Some(path) => write(path, &document.bytes)?,
-                None => {
-                    if printed {
-                        output::line("");
-                    }
-                    output::raw(&document.bytes);
-                    printed = true;
+            if let Some(path) = destination {
+                write(path, &document.bytes)?;
+            } else {
+                if printed {
+                    output::line("");
                 }
+                output::raw(&document.bytes);
+                printed = true;
             }
             Ok(job)
         });
