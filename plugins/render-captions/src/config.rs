@@ -108,8 +108,8 @@ mod tests {
     use crate::RenderCaptions;
 
     #[track_caller]
-    fn refuse(config: serde_json::Value, named: &str) {
-        match Driver::<RenderCaptions>::open(&config) {
+    fn refuse(config: &serde_json::Value, named: &str) {
+        match Driver::<RenderCaptions>::open(config) {
             Err(StageError::InvalidConfig(message)) => {
                 assert!(message.contains(named), "{message} does not name {named}");
             }
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn impossible_limits_are_refused_by_name() {
-        refuse(json!({ "max_line_chars": 0 }), "max_line_chars");
-        refuse(json!({ "max_lines": 0 }), "max_lines");
-        refuse(json!({ "max_lines": 5 }), "max_lines");
-        refuse(json!({ "min_duration_ms": 0 }), "min_duration_ms");
-        refuse(json!({ "max_duration_ms": 999 }), "max_duration_ms");
-        refuse(json!({ "pause_ms": 0 }), "pause_ms");
-        refuse(json!({ "format": "ttml" }), "ttml");
-        refuse(json!({ "line": 3 }), "line");
+        refuse(&json!({ "max_line_chars": 0 }), "max_line_chars");
+        refuse(&json!({ "max_lines": 0 }), "max_lines");
+        refuse(&json!({ "max_lines": 5 }), "max_lines");
+        refuse(&json!({ "min_duration_ms": 0 }), "min_duration_ms");
+        refuse(&json!({ "max_duration_ms": 999 }), "max_duration_ms");
+        refuse(&json!({ "pause_ms": 0 }), "pause_ms");
+        refuse(&json!({ "format": "ttml" }), "ttml");
+        refuse(&json!({ "line": 3 }), "line");
     }
 }

@@ -34,7 +34,9 @@ impl Filler {
 /// after a phrase than inside one.
 pub(crate) fn lay_out(tokens: &[Token], max_chars: usize) -> Vec<String> {
     let mut filler = Filler::new(max_chars);
-    tokens.iter().for_each(|token| filler.add(token));
+    for token in tokens {
+        filler.add(token);
+    }
     let breaks = even_breaks(tokens, max_chars, filler.lines);
     let mut lines = Vec::with_capacity(filler.lines);
     let mut from = 0;

@@ -53,14 +53,21 @@ pub(crate) fn tokens_of(text: &str, max_chars: usize) -> Vec<Token> {
 struct Numbers(u64);
 
 impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
+    fn below(&mut self, limit: u32) -> u32 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
+        // The upper half is the better one.
+        let half = u32::try_from(self.0 >> 32).expect("32 bits");
+        half % limit
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    fn chance(&mut self, percent: u32) -> bool {
         self.below(100) < percent
+    }
+
+    fn pick<T: Copy>(&mut self, things: &[T]) -> T {
+        let count = u32::try_from(things.len()).expect("few");
+        things[self.below(count) as usize]
     }
 }
 
@@ -78,10 +85,10 @@ enum Manner {
 /// Makes a transcript of some chunks; returns it with its words in order.
 fn generate(seed: u64, manner: Manner) -> (Vec<Segments>, Vec<Word>) {
     let mut numbers = Numbers(seed.wrapping_mul(0x9E37_79B9).wrapping_add(1));
-    let rate = [8_000, 16_000, 22_050, 44_100, 48_000][numbers.below(5) as usize];
-    let mut at = numbers.below(u64::from(rate) * 3) as i64;
+    let rate = numbers.pick(&[8_000, 16_000, 22_050, 44_100, 48_000]);
+    let mut at = i64::from(numbers.below(rate * 3));
     let (mut chunks, mut all) = (Vec::new(), Vec::new());
-    for number in 0..u32::try_from(1 + numbers.below(4)).expect("few") {
+    for number in 0..=numbers.below(4) {
         let mut chunk = Segments::empty(number, rate, at, at);
         for _ in 0..numbers.below(6) {
             let start = at;
@@ -95,7 +102,7 @@ fn generate(seed: u64, manner: Manner) -> (Vec<Segments>, Vec<Word>) {
             chunk.segments.push(segment(&texts.join(" "), start, at, kept));
             all.extend(words);
             if numbers.chance(30) {
-                at += numbers.below(u64::from(rate) * 4) as i64;
+                at += i64::from(numbers.below(rate * 4));
             }
         }
         chunk.end = at;
@@ -113,8 +120,7 @@ fn generate_word(n: &mut Numbers, manner: Manner, rate: u32, at: &mut i64, last:
         Manner::Broken => "aé漢😀&<>-\"'{}1".chars().collect(),
         _ => "aeinorst".chars().collect(),
     };
-    let mut text: String =
-        (0..letters).map(|_| alphabet[n.below(alphabet.len() as u64) as usize]).collect();
+    let mut text: String = (0..letters).map(|_| n.pick(&alphabet)).collect();
     if manner == Manner::Broken && n.chance(10) {
         text.push_str("-->");
     }
@@ -123,7 +129,7 @@ fn generate_word(n: &mut Numbers, manner: Manner, rate: u32, at: &mut i64, last:
     } else if n.chance(12) {
         text.push(',');
     }
-    let ms = |ms: u64| (ms * u64::from(rate) / 1_000) as i64;
+    let ms = |ms: u32| i64::from(ms) * i64::from(rate) / 1_000;
     let (gap, length) = match manner {
         Manner::Calm => (ms(n.below(120)), ms(250 + n.below(400))),
         Manner::Frantic => (0, ms(n.below(12))),
@@ -240,17 +246,17 @@ fn cues_are_cut_between_words_and_shown_with_them() {
     for seed in 0..150 {
         let (chunks, words) = generate(seed, Manner::Calm);
         let rate = chunks[0].sample_rate;
-        let ms = |frame: i64| Segments::empty(0, rate, 0, 0).seconds(frame) * 1_000.0;
+        let ms = |frame: i64| frame * 1_000 / i64::from(rate);
         let mut words = words.iter();
         for cue in render("vtt", chunks) {
             let shown: Vec<&str> = cue.lines.iter().flat_map(|line| line.split(' ')).collect();
             let spoken: Vec<&Word> = words.by_ref().take(shown.len()).collect();
             let texts: Vec<&str> = spoken.iter().map(|word| word.text.as_str()).collect();
             assert_eq!(shown, texts, "seed {seed}");
-            let early = ms(spoken[0].start) - cue.start_ms as f64;
-            assert!((-0.5..=500.5).contains(&early), "seed {seed}: {cue:?} is {early} ms early");
-            let gone = ms(spoken[spoken.len() - 1].end) - cue.end_ms as f64;
-            assert!(gone <= 0.5, "seed {seed}: {cue:?} goes {gone} ms before its last word ends");
+            let early = ms(spoken[0].start) - cue.start_ms.cast_signed();
+            assert!((-1..=500).contains(&early), "seed {seed}: {cue:?} is {early} ms early");
+            let gone = ms(spoken[spoken.len() - 1].end) - cue.end_ms.cast_signed();
+            assert!(gone <= 0, "seed {seed}: {cue:?} goes {gone} ms before its last word ends");
         }
         assert_eq!(words.next(), None, "seed {seed}");
     }

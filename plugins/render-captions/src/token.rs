@@ -135,12 +135,13 @@ fn ending(word: &str) -> Ending {
     }
 }
 
+/// Latest position in milliseconds, 100,000 h: more than any recording, and sums do not overflow.
+const LATEST: u128 = 100_000 * 3_600_000;
+
 /// Converts frames to milliseconds, rounded to the nearest; nothing is before the recording.
 fn milliseconds(frame: i64, sample_rate: u32) -> u64 {
     let rate = u128::from(sample_rate.max(1));
     let frame = u128::from(frame.max(0).unsigned_abs());
-    // 100,000 h: more than any recording, and its sums stay far from overflow.
-    const LATEST: u128 = 100_000 * 3_600_000;
     let ms = ((frame * 1_000 + rate / 2) / rate).min(LATEST);
     u64::try_from(ms).unwrap_or(u64::MAX)
 }
