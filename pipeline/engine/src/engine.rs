@@ -22,7 +22,7 @@ use crate::render::Rendered;
 use crate::runner::StageRunner;
 
 /// What an engine is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parts {
     /// Jobs and their text.
     pub store: Arc<dyn Store>,

@@ -179,18 +179,24 @@ impl Attempt {
     /// Stores what stages report, for as long as it is polled.
     async fn keep_notes(&self) {
         loop {
-            let found = self.findings.newer_than(self.noted.load(Ordering::Relaxed)).await;
-            let version = found.version;
-            let note = FactsNote {
-                facts: found.facts,
-                warnings: Some(found.warnings),
-                planned_chunks: None,
-            };
-            if self.note(note).await.is_err() {
+            self.findings.newer_than(self.noted.load(Ordering::Relaxed)).await;
+            if self.note_news().await.is_err() {
                 return;
             }
-            self.noted.store(version, Ordering::Relaxed);
         }
+    }
+
+    /// Stores what stages reported since the last time.
+    async fn note_news(&self) -> Result<(), Stopped> {
+        let found = self.findings.now();
+        let version = found.version;
+        if version == self.noted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let warnings = Some(found.warnings);
+        self.note(FactsNote { facts: found.facts, warnings, planned_chunks: None }).await?;
+        self.noted.fetch_max(version, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn note(&self, note: FactsNote) -> Result<(), Stopped> {
@@ -200,8 +206,8 @@ impl Attempt {
 
     /// Ends the attempt in the store, and tells others when the job has ended.
     async fn settle(&self, outcome: Outcome) {
-        let has_ended = !matches!(outcome, Outcome::Released | Outcome::Retry { .. });
-        if has_ended && self.note_the_rest().await.is_err() {
+        // What could not be noted is found again by the next attempt; a job that ends has none.
+        if self.note_the_rest().await.is_err() && !is_unfinished(&outcome) {
             return;
         }
         if let Outcome::Failed(fault) = &outcome
@@ -217,11 +223,7 @@ impl Attempt {
 
     /// Stores findings and progress that the side tasks had no time for.
     async fn note_the_rest(&self) -> Result<(), Stopped> {
-        let found = self.findings.now();
-        if found.version > self.noted.load(Ordering::Relaxed) {
-            let warnings = Some(found.warnings);
-            self.note(FactsNote { facts: found.facts, warnings, planned_chunks: None }).await?;
-        }
+        self.note_news().await?;
         self.renew().await
     }
 
@@ -232,6 +234,11 @@ impl Attempt {
     fn lease_end(&self) -> Timestamp {
         Timestamp(self.until.load(Ordering::Relaxed))
     }
+}
+
+/// Returns whether another attempt follows.
+const fn is_unfinished(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Released | Outcome::Retry { .. })
 }
 
 /// Says that chunks were given up.

@@ -61,4 +61,4 @@ pub use error::{Error, ProbeError, RenderError, Result};
 pub use findings::Findings;
 pub use plan::{PipelineConfig, PlanError, Plans, StageConfig};
 pub use render::Rendered;
-pub use runner::StageRunner;
+pub use runner::{InProcess, StageRunner};

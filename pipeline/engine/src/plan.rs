@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use scribed_plugin_host::Catalog;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ mod shape;
 pub use check::PlanError;
 pub use config::{PipelineConfig, StageConfig};
 pub use options::Options;
-pub use shape::{ItemKind, StageShape};
+pub use shape::StageShape;
 
 /// The longest chunk, in seconds: the most that a CHUNK item may carry, and what Whisper models see.
 pub const CHUNK_LIMIT_SECS: u32 = 30;
@@ -64,7 +65,22 @@ struct PlannedStage {
 }
 
 impl Plans {
-    /// Checks pipelines against the stages that exist.
+    /// Checks pipelines against the stages of a catalog.
+    ///
+    /// Whether a stage accepts its options shows only when it is opened; see
+    /// [`InProcess::check_options`](crate::InProcess::check_options).
+    ///
+    /// # Errors
+    /// Names the pipeline, the stage and what does not fit.
+    pub fn validate(
+        pipelines: &[PipelineConfig],
+        catalog: &Catalog,
+    ) -> std::result::Result<Self, PlanError> {
+        let shapes: Vec<StageShape> = catalog.stages().map(StageShape::from).collect();
+        Self::from_shapes(pipelines, &shapes)
+    }
+
+    /// Checks pipelines against stages that need not be loaded.
     ///
     /// Whether a stage accepts its options shows only when it is opened.
     ///
@@ -98,6 +114,11 @@ impl Plans {
         &self.default
     }
 
+    /// Returns all plans in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Plan> {
+        self.plans.values()
+    }
+
     /// Returns all names in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.plans.keys().map(String::as_str)
@@ -126,6 +147,12 @@ impl Plan {
         self.renderers.keys().map(String::as_str)
     }
 
+    /// Returns every stage on its own, without a job's options: trunk first, then renderers.
+    pub(crate) fn stages(&self) -> impl Iterator<Item = StageCall> {
+        let all = self.head.iter().chain(&self.recogniser).chain(self.renderers.values());
+        all.map(|stage| call(stage, &Options::default()))
+    }
+
     /// Returns the first stage alone, for a probe.
     pub(crate) fn first(&self, options: &Options) -> Part {
         part(self.head.get(..1).unwrap_or_default(), options)
@@ -134,9 +161,12 @@ impl Plan {
 
 /// Fills a job's options into the configurations of stages.
 fn part(stages: &[PlannedStage], options: &Options) -> Part {
-    let call = |stage: &PlannedStage| StageCall {
+    Part { stages: stages.iter().map(|stage| call(stage, options)).collect() }
+}
+
+fn call(stage: &PlannedStage, options: &Options) -> StageCall {
+    StageCall {
         stage: stage.id.clone(),
         config: options.laid_over(&stage.config, &stage.job_options),
-    };
-    Part { stages: stages.iter().map(call).collect() }
+    }
 }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scribed_media::MediaReader;
+use scribed_plugin_host::{CallError, Status};
 use scribed_schemas::chunk::ChunkMap;
 use scribed_schemas::id::JobId;
 use scribed_schemas::job::{Fault, FaultCode};
@@ -28,6 +29,12 @@ use tokio::sync::mpsc;
 
 use crate::cancel::CancelFlag;
 use crate::findings::Findings;
+
+mod chain;
+mod context;
+mod in_process;
+
+pub use in_process::InProcess;
 
 /// Runs parts of plans.
 #[async_trait]
@@ -192,6 +199,23 @@ impl Reason {
             // A stage that stops without having been told to has failed.
             Self::Failed | Self::Cancelled => FaultCode::StageFailed,
         }
+    }
+}
+
+impl From<CallError> for RunError {
+    fn from(error: CallError) -> Self {
+        let reason = match error.status {
+            Status::InvalidConfig => Reason::InvalidConfig,
+            Status::InvalidInput => Reason::InvalidInput,
+            Status::Unavailable => Reason::Unavailable,
+            Status::Failed => Reason::Failed,
+            Status::Cancelled => Reason::Cancelled,
+            Status::Panicked => Reason::Panicked,
+            Status::OverLimit => Reason::OverLimit,
+            Status::NoAudio => Reason::NoAudio,
+            Status::Protected => Reason::Protected,
+        };
+        Self { stage: error.stage, reason, message: error.message }
     }
 }
 

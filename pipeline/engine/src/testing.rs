@@ -22,10 +22,12 @@ use crate::engine::{Engine, Parts, Submission};
 use crate::plan::{PipelineConfig, Plans, StageConfig};
 
 mod clock;
+mod running;
 mod scripted;
 mod shapes;
 
 pub use clock::{ManualClock, TokioClock};
+pub use running::Running;
 pub use scripted::ScriptedRunner;
 pub use shapes::shapes;
 
@@ -84,6 +86,18 @@ impl Bench {
             holder: "bench".to_owned(),
         });
         Self { engine, store, media, bus, runner }
+    }
+
+    /// Makes another engine over the same parts, as after a restart.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        let engine = Engine::new(self.engine.shared.parts.clone());
+        Self { engine, ..self.clone() }
+    }
+
+    /// Lets the engine work.
+    pub fn start(&self) -> Running {
+        Running::new(self.engine.clone())
     }
 
     /// Makes an account and returns its id.

@@ -6,6 +6,8 @@
 //! [`LocalMedia`] keeps recordings in a folder; [`MemoryMedia`] is the reference and serves tests.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
 pub mod local;
 pub mod memory;

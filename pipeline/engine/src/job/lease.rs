@@ -75,11 +75,15 @@ impl Attempt {
     /// Ends the attempt; `None` when the job is somebody else's, or the store is away for too long.
     pub(super) async fn finish(&self, outcome: Outcome) -> Option<Job> {
         let mut pause = FIRST_PAUSE;
+        let mut is_repeat = false;
         loop {
             let now = self.engine.now();
             let store = self.engine.store();
             match store.finish(self.id(), self.job.fence, outcome.clone(), now).await {
                 Ok(job) => return Some(job),
+                Err(error) if is_lost(error.kind) && is_repeat => {
+                    return self.settled_before().await;
+                }
                 Err(error) if is_lost(error.kind) => {
                     tracing::debug!(job = %self.id(), "the job was settled by somebody else");
                     return None;
@@ -92,9 +96,16 @@ impl Attempt {
                     tracing::warn!(job = %self.id(), %error, "cannot settle yet");
                     tokio::time::sleep(pause).await;
                     pause = longer(pause);
+                    is_repeat = true;
                 }
             }
         }
+    }
+
+    /// Returns the job if it is this attempt that ended it, in a call whose answer was lost.
+    async fn settled_before(&self) -> Option<Job> {
+        let job = self.engine.store().job(self.id()).await.ok().flatten();
+        job.filter(|job| job.fence == self.job.fence)
     }
 
     /// Logs trouble with the store and waits a little, or until the attempt is stopped.

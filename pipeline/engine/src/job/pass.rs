@@ -64,23 +64,26 @@ impl Attempt {
         let mut busy = FuturesUnordered::new();
         while pass.is_open || pass.cut.is_none() || !busy.is_empty() {
             // `cutting` and `busy` live outside the loop; `recv` and the two flags are cancel safe.
+            // Stops come first, so that nothing is begun after one; new chunks come last.
             tokio::select! {
-                cut = &mut cutting, if pass.cut.is_none() => self.head_ended(&mut pass, cut).await,
-                chunk = chunks.recv(), if pass.is_open && !idle.is_empty() => {
-                    let Some(chunk) = self.wanted(&mut pass, chunk) else { continue };
-                    let mut slot = idle.pop().unwrap_or_default();
-                    let part = &part;
-                    busy.push(async move {
-                        let came_of_it = self.work_on(&mut slot, part, &chunk).await;
-                        (slot, chunk, came_of_it)
-                    });
-                }
+                biased;
+                () = self.stop.cancelled(), if !pass.is_stopped => pass.is_stopped = true,
+                () = self.flag.tripped(), if !pass.is_stopped => pass.is_stopped = true,
                 Some((slot, chunk, came_of_it)) = busy.next() => {
                     idle.push(slot);
                     self.chunk_ended(&mut pass, &chunk, came_of_it).await;
                 }
-                () = self.stop.cancelled(), if !pass.is_stopped => pass.is_stopped = true,
-                () = self.flag.tripped(), if !pass.is_stopped => pass.is_stopped = true,
+                cut = &mut cutting, if pass.cut.is_none() => self.head_ended(&mut pass, cut).await,
+                chunk = chunks.recv(), if pass.is_open && !idle.is_empty() => {
+                    if let Some(chunk) = self.wanted(&mut pass, chunk) {
+                        let mut slot = idle.pop().unwrap_or_default();
+                        let part = &part;
+                        busy.push(async move {
+                            let came_of_it = self.work_on(&mut slot, part, &chunk).await;
+                            (slot, chunk, came_of_it)
+                        });
+                    }
+                }
             }
             if pass.is_over() {
                 // The head may wait for room in the channel; without a receiver it ends.
@@ -129,7 +132,12 @@ impl Attempt {
     }
 
     /// Takes what came of a chunk.
-    async fn chunk_ended(&self, pass: &mut Pass, chunk: &Chunk, came_of_it: Result<(), Trouble>) {
+    async fn chunk_ended(
+        &self,
+        pass: &mut Pass,
+        chunk: &Arc<Chunk>,
+        came_of_it: Result<(), Trouble>,
+    ) {
         match came_of_it {
             Ok(()) => {
                 pass.tally.fine += 1;
@@ -178,7 +186,9 @@ impl Attempt {
             let message = format!("{} chunks came where {} were told", pass.next, cut.chunks);
             return Work::Faulted(fault(FaultCode::StageFailed, message));
         }
-        if let (0, Some(gap)) = (pass.tally.fine, pass.tally.pending.pop()) {
+        if pass.tally.fine == 0
+            && let Some(gap) = pass.tally.pending.pop()
+        {
             return Work::Faulted(gap.fault);
         }
         if self.put_gaps(&mut pass.tally).await.is_err() {

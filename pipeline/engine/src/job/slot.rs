@@ -53,6 +53,8 @@ impl Attempt {
     pub(super) async fn put_gap(&self, gap: &Gap) -> Result<(), Stopped> {
         tracing::warn!(job = %self.id(), chunk = gap.number, reason = gap.fault.message, "given up");
         self.findings.warning(gap.warning());
+        // First the warning: an empty text without one would pass for silence after a crash.
+        self.note_news().await?;
         let (start, end) = (gap.map.start(), gap.map.end());
         self.put(Segments::empty(gap.number, gap.map.source_rate, start, end)).await
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{ItemKind, PipelineConfig, Plan, PlannedStage, StageConfig, StageShape};
+use scribed_plugin_host::Kind;
+
+use super::{PipelineConfig, Plan, PlannedStage, StageConfig, StageShape};
 
 /// What does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +66,7 @@ fn unknown(index: usize, stage: &StageConfig, stages: &[StageShape]) -> String {
 struct Growing<'a> {
     plan: Plan,
     /// What the trunk carries so far, and the stage that emits it.
-    carries: ItemKind,
+    carries: Kind,
     emitter: Option<&'a str>,
 }
 
@@ -76,7 +78,7 @@ impl<'a> Growing<'a> {
             recogniser: Vec::new(),
             renderers: BTreeMap::new(),
         };
-        Self { plan, carries: ItemKind::Media, emitter: None }
+        Self { plan, carries: Kind::Media, emitter: None }
     }
 
     fn add(
@@ -93,7 +95,7 @@ impl<'a> Growing<'a> {
             config: stage.config.clone(),
             job_options: shape.job_options(),
         };
-        if shape.emits == ItemKind::Document {
+        if shape.emits == Kind::Document {
             return self.add_renderer(&label, stage, planned);
         }
         if stage.format.is_some() {
@@ -102,8 +104,8 @@ impl<'a> Growing<'a> {
         if !self.plan.renderers.is_empty() {
             return Err(format!("{label} must stand before the stages that make documents"));
         }
-        let in_head = matches!(shape.accepts, ItemKind::Media | ItemKind::Audio)
-            || shape.emits == ItemKind::Chunk;
+        let in_head =
+            matches!(shape.accepts, Kind::Media | Kind::Audio) || shape.emits == Kind::Chunk;
         let part = if in_head { &mut self.plan.head } else { &mut self.plan.recogniser };
         part.push(planned);
         (self.carries, self.emitter) = (shape.emits, Some(stage.stage.as_str()));
@@ -142,7 +144,7 @@ impl<'a> Growing<'a> {
 
     fn finish(self) -> Result<Plan, String> {
         match (self.carries, self.emitter) {
-            (ItemKind::Segments, _) => Ok(self.plan),
+            (Kind::Segments, _) => Ok(self.plan),
             (_, None) => Err("it has no stages".to_owned()),
             (carries, Some(emitter)) => {
                 Err(format!("it ends with {carries} of {emitter}; a stage to SEGMENTS is missing"))
@@ -153,7 +155,7 @@ impl<'a> Growing<'a> {
 
 /// Refuses stages that lead backwards or skip what the engine must see.
 fn check_direction(label: &str, shape: &StageShape) -> Result<(), String> {
-    use ItemKind::{Audio, Chunk, Document, Media, Segments};
+    use Kind::{Audio, Chunk, Document, Media, Segments};
     match (shape.accepts, shape.emits) {
         (Media, Audio | Chunk)
         | (Audio, Audio | Chunk)
@@ -168,7 +170,7 @@ fn check_direction(label: &str, shape: &StageShape) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::super::{Options, Plans};
-    use super::ItemKind::{Audio, Chunk, Document, Media, Segments};
+    use super::Kind::{Audio, Chunk, Document, Media, Segments};
     use super::*;
 
     fn shapes() -> Vec<StageShape> {

@@ -1,35 +1,7 @@
 //! What the engine must know of a stage to plan with it.
 
-use std::fmt;
-
+use scribed_plugin_host::{Kind, StageInfo};
 use serde_json::Value;
-
-/// What passes between stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ItemKind {
-    /// A recording, read at random.
-    Media,
-    /// A block of samples.
-    Audio,
-    /// What the recogniser gets in one inference.
-    Chunk,
-    /// Text with times.
-    Segments,
-    /// A finished file.
-    Document,
-}
-
-impl fmt::Display for ItemKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Media => "MEDIA",
-            Self::Audio => "AUDIO",
-            Self::Chunk => "CHUNK",
-            Self::Segments => "SEGMENTS",
-            Self::Document => "DOCUMENT",
-        })
-    }
-}
 
 /// A stage, as a plan sees it.
 #[derive(Debug, Clone)]
@@ -37,15 +9,26 @@ pub struct StageShape {
     /// Its id.
     pub id: String,
     /// What it takes in.
-    pub accepts: ItemKind,
+    pub accepts: Kind,
     /// What it gives out.
-    pub emits: ItemKind,
+    pub emits: Kind,
     /// JSON Schema of its configuration.
     pub config_schema: Value,
 }
 
 /// The mark of a configuration property that a job may set.
 const JOB_OPTION: &str = "x-scribed-job-option";
+
+impl From<&StageInfo> for StageShape {
+    fn from(stage: &StageInfo) -> Self {
+        Self {
+            id: stage.id.clone(),
+            accepts: stage.accepts,
+            emits: stage.emits,
+            config_schema: stage.config_schema.clone(),
+        }
+    }
+}
 
 impl StageShape {
     /// Returns the names of the configuration properties that a job may set.

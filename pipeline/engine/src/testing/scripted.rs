@@ -52,6 +52,8 @@ struct Stage {
     tries: Mutex<BTreeMap<String, u32>>,
     /// Lines that the recogniser was given, in order.
     heard: Mutex<Vec<String>>,
+    /// Chunks that heads have cut.
+    cut: AtomicUsize,
     /// Chunks inside recognisers now, and the most there were.
     inside: AtomicUsize,
     most_inside: AtomicUsize,
@@ -63,6 +65,7 @@ impl Default for ScriptedRunner {
             gate: Semaphore::new(0),
             tries: Mutex::default(),
             heard: Mutex::default(),
+            cut: AtomicUsize::new(0),
             inside: AtomicUsize::new(0),
             most_inside: AtomicUsize::new(0),
         }))
@@ -78,6 +81,16 @@ impl ScriptedRunner {
     /// Returns the lines that the recogniser was given so far, repeats included.
     pub fn heard(&self) -> Vec<String> {
         self.0.heard.lock().expect("nobody panics with the list in hand").clone()
+    }
+
+    /// Returns how many chunks were cut so far.
+    pub fn cut_so_far(&self) -> usize {
+        self.0.cut.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many chunks are in recognisers now.
+    pub fn inside(&self) -> usize {
+        self.0.inside.load(Ordering::Relaxed)
     }
 
     /// Returns the most chunks that were in recognisers at the same time.
@@ -108,6 +121,7 @@ impl StageRunner for ScriptedRunner {
             }
             if !matches!(line, b"!silence" | b"!damaged") {
                 let chunk = chunk(number, line, at);
+                self.0.cut.fetch_add(1, Ordering::Relaxed);
                 if chunks.send(chunk).await.is_err() {
                     return Err(cut_error(Reason::Cancelled, "nobody takes chunks any more"));
                 }

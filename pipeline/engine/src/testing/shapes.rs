@@ -1,8 +1,9 @@
 //! The stages that the scripted runner plays.
 
+use scribed_plugin_host::Kind;
 use serde_json::json;
 
-use crate::plan::{ItemKind, StageShape};
+use crate::plan::StageShape;
 
 /// Returns the stages `test.cut`, `test.recognise` and `test.render`.
 pub fn shapes() -> Vec<StageShape> {
@@ -17,12 +18,12 @@ pub fn shapes() -> Vec<StageShape> {
         json!({ "properties": marked.collect::<serde_json::Map<_, _>>() })
     };
     vec![
-        shape("test.cut", ItemKind::Media, ItemKind::Chunk, json!({})),
-        shape("test.recognise", ItemKind::Chunk, ItemKind::Segments, job_options(&["language"])),
+        shape("test.cut", Kind::Media, Kind::Chunk, json!({})),
+        shape("test.recognise", Kind::Chunk, Kind::Segments, job_options(&["language"])),
         shape(
             "test.render",
-            ItemKind::Segments,
-            ItemKind::Document,
+            Kind::Segments,
+            Kind::Document,
             job_options(&["title", "created", "duration_secs", "partial", "owner"]),
         ),
     ]

@@ -1,0 +1,199 @@
+//! Upload events from the bus.
+
+use std::time::Duration;
+
+use scribed_bus::{Bus, Delivery, Message};
+use scribed_engine::testing::Bench;
+use scribed_schemas::event::{DEAD_LETTERS, STATES, StateEvent, UPLOADS};
+use scribed_schemas::id::AccountId;
+use scribed_schemas::job::{Job, JobState};
+use serde_json::{Value, json};
+
+/// An event whose recording is `script`.
+fn event(id: &str, script: &str) -> Value {
+    use base64::Engine as _;
+    let data = base64::prelude::BASE64_STANDARD.encode(script);
+    json!({"schema": "scribed.upload/1", "id": id, "owner": "ada", "media": {"data": data}})
+}
+
+async fn publish(bench: &Bench, payload: impl Into<Vec<u8>>) {
+    let message = Message {
+        key: String::new(),
+        headers: vec![("producer".to_owned(), "the test".to_owned())],
+        payload: payload.into(),
+        at: bench.engine.now(),
+    };
+    bench.bus.publish(UPLOADS, message).await.expect("the bus takes it");
+}
+
+/// Returns what a group still has to read of a topic.
+async fn unread(bench: &Bench, topic: &str, group: &str) -> Vec<Delivery> {
+    let mut consumer = bench.bus.subscribe(topic, group).await.expect("the bus is there");
+    let mut deliveries = Vec::new();
+    while let Ok(next) = tokio::time::timeout(Duration::from_secs(1), consumer.next()).await {
+        deliveries.push(next.expect("the bus delivers"));
+    }
+    deliveries
+}
+
+async fn jobs(bench: &Bench) -> Vec<Job> {
+    bench.store.jobs(None, 0, 100).await.expect("the store answers").jobs
+}
+
+/// Waits for the one job of the bench.
+async fn the_job(bench: &Bench) -> Job {
+    loop {
+        if let [job] = &jobs(bench).await[..] {
+            return job.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_with_a_recording_in_it_becomes_a_job() {
+    let bench = Bench::new();
+    let owner = bench.account("ada").await;
+    let mut event = event("take-1", "one\ntwo");
+    event["name"] = json!("an interview");
+    event["language"] = json!("en");
+    publish(&bench, event.to_string()).await;
+    let running = bench.start();
+    let id = the_job(&bench).await.id;
+    let job = bench.until_state(id, JobState::Completed).await;
+    assert_eq!((job.owner, job.name.as_str()), (owner, "an interview"));
+    assert_eq!(job.options.language.as_deref(), Some("en"));
+    assert_eq!(bench.texts(id).await, ["one", "two"]);
+
+    let states = unread(&bench, STATES, "the test").await;
+    let state: StateEvent =
+        serde_json::from_slice(&states[0].message.payload).expect("it is a state event");
+    assert_eq!((state.job, state.state, state.owner.as_str()), (id, JobState::Completed, "ada"));
+    assert_eq!(states.len(), 1);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    running.stop().await;
+    assert!(unread(&bench, UPLOADS, "scribed").await.is_empty(), "the event is acknowledged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_acknowledged_only_when_its_job_is_terminal() {
+    let bench = Bench::new();
+    bench.account("ada").await;
+    publish(&bench, event("take-1", "!wait one").to_string()).await;
+    let running = bench.start();
+    let id = the_job(&bench).await.id;
+    bench.until(id, |_| bench.runner.inside() == 1).await;
+    running.stop().await;
+    assert_eq!(unread(&bench, UPLOADS, "scribed").await.len(), 1, "it comes again");
+
+    let bench = bench.restarted();
+    let running = bench.start();
+    bench.runner.release(1);
+    bench.until_state(id, JobState::Completed).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    running.stop().await;
+    assert_eq!(jobs(&bench).await.len(), 1, "the repeat is the same job");
+    assert!(unread(&bench, UPLOADS, "scribed").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_twice_is_one_job() {
+    let bench = Bench::new();
+    bench.account("ada").await;
+    publish(&bench, event("take-1", "one").to_string()).await;
+    publish(&bench, event("take-1", "one").to_string()).await;
+    let running = bench.start();
+    let id = the_job(&bench).await.id;
+    bench.until_state(id, JobState::Completed).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    running.stop().await;
+    assert_eq!((jobs(&bench).await.len(), bench.media.keys().len()), (1, 1));
+    assert!(unread(&bench, DEAD_LETTERS, "the test").await.is_empty());
+    assert!(unread(&bench, UPLOADS, "scribed").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_may_name_a_stored_recording() {
+    let bench = Bench::new();
+    bench.account("ada").await;
+    let media = bench.record(AccountId(1), "one").await;
+    let mut event = event("take-1", "");
+    event["media"] = json!({ "key": media.key });
+    publish(&bench, event.to_string()).await;
+    let running = bench.start();
+    let id = the_job(&bench).await.id;
+    bench.until_state(id, JobState::Completed).await;
+    assert_eq!(bench.texts(id).await, ["one"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_cannot_become_jobs_are_dead_letters_with_their_reason() {
+    let with = |member: &str, value: Value| {
+        let mut event = event("take-1", "one");
+        event[member] = value;
+        event.to_string()
+    };
+    let cases = [
+        ("not JSON".to_owned(), "malformed"),
+        (with("schema", json!("scribed.upload/2")), "unknown_schema"),
+        (with("owner", json!("nobody")), "no_such_owner"),
+        (with("id", json!("x".repeat(201))), "malformed"),
+        (with("id", json!("")), "malformed"),
+        (with("pipeline", json!("quick")), "no_such_pipeline"),
+        (with("media", json!({"data": "***"})), "malformed"),
+        (with("media", json!({"data": "A".repeat(700_004)})), "too_large"),
+        (with("media", json!({"key": "recordings/none"})), "media_gone"),
+        (with("media", json!({"key": "../secrets/signing-key"})), "media_gone"),
+        (with("media", json!({"file": "file:///etc/passwd"})), "unsupported_media"),
+        (with("media", json!({"url": "https://example.org/a.mp3"})), "unsupported_media"),
+    ];
+    let bench = Bench::new();
+    bench.account("ada").await;
+    for (payload, _) in &cases {
+        publish(&bench, payload.clone()).await;
+    }
+    let running = bench.start();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    running.stop().await;
+    let letters = unread(&bench, DEAD_LETTERS, "the test").await;
+    assert_eq!(letters.len(), cases.len());
+    for (offset, (letter, (payload, reason))) in letters.iter().zip(&cases).enumerate() {
+        let headers: std::collections::BTreeMap<_, _> =
+            letter.message.headers.iter().cloned().collect();
+        assert_eq!(&headers["reason"], reason, "{}", headers["detail"]);
+        assert_eq!(letter.message.payload, payload.as_bytes(), "the event is kept as it came");
+        assert_eq!(headers["offset"], offset.to_string());
+        assert_eq!(headers["producer"], "the test");
+    }
+    assert!(jobs(&bench).await.is_empty());
+    assert!(unread(&bench, UPLOADS, "scribed").await.is_empty(), "they are acknowledged");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_id_that_stands_for_another_recording_is_a_dead_letter() {
+    let bench = Bench::new();
+    bench.account("ada").await;
+    publish(&bench, event("take-1", "one").to_string()).await;
+    publish(&bench, event("take-1", "another").to_string()).await;
+    let running = bench.start();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    running.stop().await;
+    let letters = unread(&bench, DEAD_LETTERS, "the test").await;
+    let reason = letters[0].message.headers.iter().find(|(name, _)| name == "reason");
+    assert_eq!(reason.map(|(_, value)| value.as_str()), Some("id_conflict"));
+    assert_eq!(bench.texts(the_job(&bench).await.id).await, ["one"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_ended_by_others_is_acknowledged_too() {
+    let bench = Bench::new();
+    bench.account("ada").await;
+    publish(&bench, event("take-1", "!wait one").to_string()).await;
+    let running = bench.start();
+    let id = the_job(&bench).await.id;
+    bench.store.cancel(id, bench.engine.now()).await.expect("the store cancels");
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    running.stop().await;
+    assert!(unread(&bench, UPLOADS, "scribed").await.is_empty());
+}

@@ -1,0 +1,9 @@
+//! The engine over memory parts, with a runner that plays what recordings say.
+
+mod exports;
+mod faults;
+mod intake;
+mod jobs;
+mod probes;
+mod stops;
+mod trouble;
