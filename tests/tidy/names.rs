@@ -17,8 +17,7 @@ const MARKS: [&str; 6] = [
     concat!("unimple", "mented!"),
 ];
 /// Kinds of files that people write.
-const WRITTEN: [&str; 10] =
-    [".rs", ".toml", ".md", ".sh", ".sql", ".c", ".h", ".py", ".yaml", ".yml"];
+const WRITTEN: [&str; 10] = ["rs", "toml", "md", "sh", "sql", "c", "h", "py", "yaml", "yml"];
 
 /// Finds files, modules and types whose name says nothing.
 pub(crate) fn empty_names(tree: &Tree) -> Vec<String> {
@@ -58,8 +57,7 @@ fn parts(name: &str) -> Vec<String> {
 /// Finds marks of unfinished work.
 pub(crate) fn unfinished(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
-    let written = |path: &str| WRITTEN.iter().any(|kind| path.ends_with(kind));
-    for file in tree.files.iter().filter(|file| written(&file.path)) {
+    for file in tree.files.iter().filter(|file| WRITTEN.contains(&file.kind())) {
         for (at, line) in file.text.lines().enumerate() {
             if let Some(mark) = MARKS.iter().find(|mark| line.contains(**mark)) {
                 findings.push(format!("{}:{} has {mark}", file.path, at + 1));

@@ -58,9 +58,10 @@ impl Tree {
 
     /// Lists the Rust files.
     pub(crate) fn rust(&self) -> impl Iterator<Item = &File> {
-        self.files.iter().filter(|file| file.path.ends_with(".rs"))
+        self.files.iter().filter(|file| file.kind() == "rs")
     }
 
+    /// Reads a folder and all below it.
     fn walk(&mut self, folder: &Path, prefix: &str) {
         for entry in fs::read_dir(folder).expect("a folder can be read") {
             let entry = entry.expect("an entry");
@@ -77,5 +78,12 @@ impl Tree {
                 }
             }
         }
+    }
+}
+
+impl File {
+    /// Returns what stands behind the last point of the name.
+    pub(crate) fn kind(&self) -> &str {
+        self.path.rsplit_once('.').map_or("", |(_, kind)| kind)
     }
 }
