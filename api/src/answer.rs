@@ -1,8 +1,8 @@
 //! Answers: what a handler returns, and the one place that makes HTTP of it.
 //!
-//! A handler returns `Ok(Success)` or `Err(Refusal)`. A refusal says what is wrong, not how it looks on
-//! the wire: each surface has its own error shape. Here is the shape of the transcriptions surface,
-//! `{"detail": …}`, which is also that of whatever belongs to no surface.
+//! A handler returns `Ok(Success)` or `Err(Refusal)`. A refusal says what is wrong, not how it
+//! looks on the wire: each surface has its own error shape. Here is the shape of the transcriptions
+//! surface, `{"detail": …}`, which is also that of whatever belongs to no surface.
 
 use bytes::Bytes;
 use http::header::{
@@ -59,8 +59,8 @@ impl Success {
 
     /// Makes a 200 with a document that a browser saves.
     ///
-    /// `name` is what plain clients call the file; `modern_name` is for those that know RFC 6266 §4.3.
-    /// Both are made by us, of digits and an extension.
+    /// `name` is what plain clients call the file; `modern_name` is for those that know RFC 6266
+    /// §4.3. Both are made by us, of digits and an extension.
     pub(crate) fn file(bytes: Vec<u8>, media_type: &str, name: &str, modern_name: &str) -> Self {
         let disposition =
             format!("attachment; filename=\"{name}\"; filename*=UTF-8''{modern_name}");
@@ -212,7 +212,8 @@ pub(crate) fn respond(answer: Answer) -> Response {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
-    // Answers hold tokens and private text: no cache may keep them, no browser may guess their kind.
+    // Answers hold tokens and private text: no cache may keep them, no browser may guess their
+    // kind.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(disposition) = disposition {

@@ -166,7 +166,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Returns whether `address` lies in the network; an IPv4 address mapped into IPv6 counts as IPv4.
+    /// Returns whether `address` lies in the network; an IPv4 address mapped into IPv6 counts as
+    /// IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address.to_canonical(), address.to_canonical()) {
             (IpAddr::V4(ours), IpAddr::V4(theirs)) => {

@@ -45,9 +45,9 @@ impl Api {
         &self,
     ) -> impl Filter<Extract = (Answer<Caller>,), Error = Infallible> + Clone + use<> {
         let headers = warp::header::headers_cloned();
-        self.context().and(headers).then(|api: Api, headers: HeaderMap| async move {
-            api.authenticate(&headers).await
-        })
+        self.context()
+            .and(headers)
+            .then(|api: Api, headers: HeaderMap| async move { api.authenticate(&headers).await })
     }
 
     /// Reads the query.
@@ -145,6 +145,9 @@ fn says_json(headers: &HeaderMap) -> bool {
 
 /// Returns the character at which a text stops being JSON.
 fn offset(body: &[u8], error: &serde_json::Error) -> usize {
+    if error.is_eof() {
+        return String::from_utf8_lossy(body).chars().count();
+    }
     let before = body.split(|&byte| byte == b'\n').take(error.line().saturating_sub(1));
     let lines: usize = before.map(|line| line.len() + 1).sum();
     let bytes = (lines + error.column().saturating_sub(1)).min(body.len());

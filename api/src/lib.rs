@@ -6,8 +6,8 @@
 //! - `extract.rs`, `validate.rs`, `limits.rs` read requests; `answer.rs` makes answers.
 //! - `auth/` knows who calls; `server.rs` is the accept loop with its timers and limits.
 //!
-//! A rejection of warp means only "not my route". Everything else, also every error, is an answer: caller,
-//! query and body reach a handler as `Result` values that it unwraps with `?`.
+//! A rejection of warp means only "not my route". Everything else, also every error, is an answer:
+//! caller, query and body reach a handler as `Result` values that it unwraps with `?`.
 #![forbid(unsafe_code)]
 
 mod answer;

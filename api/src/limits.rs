@@ -1,8 +1,8 @@
 //! Limits on request bodies: how long, and how slow.
 //!
-//! A body is never taken on trust: its bytes are counted whether or not the client stated a length, and
-//! a client that sends less than the minimum rate uses up its patience and is cut off. Time that *we*
-//! take, for a slow disk say, is not held against the client.
+//! A body is never taken on trust: its bytes are counted whether or not the client stated a length,
+//! and a client that sends less than the minimum rate uses up its patience and is cut off. Time
+//! that *we* take, for a slow disk say, is not held against the client.
 
 use std::fmt;
 use std::pin::Pin;
@@ -55,7 +55,8 @@ impl Body {
             taken: 0,
             patience: full_patience,
             full_patience,
-            per_byte: Duration::from_secs(1) / u32::try_from(http.min_body_rate.max(1)).unwrap_or(u32::MAX),
+            per_byte: Duration::from_secs(1)
+                / u32::try_from(http.min_body_rate.max(1)).unwrap_or(u32::MAX),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Multipart forms, read as they arrive: nothing is held whole, and nothing is trusted.
 //!
-//! The parser underneath (multer) buffers whatever it cannot place yet, without bound, as long as its
-//! source has more. So its source here hands over one piece at a time, and gives up when more than a
-//! quarter of a mebibyte belongs to no part: a boundary that never comes, or headers without end.
+//! The parser underneath (multer) buffers whatever it cannot place yet, without bound, as long as
+//! its source has more. So its source here hands over one piece at a time, and gives up when more
+//! than a quarter of a mebibyte belongs to no part: a boundary that never comes, or headers without
+//! end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,7 +83,8 @@ fn pieces(
     stream::unfold(body, move |mut body| {
         let ledger = ledger.clone();
         async move {
-            // The parser asks until there is nothing at the moment: this makes it stop after a piece.
+            // The parser asks until there is nothing at the moment: this makes it stop after a
+            // piece.
             tokio::task::yield_now().await;
             let piece = match body.next().await? {
                 Ok(piece) => piece,

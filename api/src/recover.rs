@@ -11,9 +11,7 @@ use crate::{Api, ops};
 /// The route that matches everything.
 pub(crate) fn route(api: &Api) -> Route {
     let surface_on = api.shared.config.surface.transcriptions.enabled;
-    warp::path::full()
-        .map(move |path: FullPath| respond(refuse(path.as_str(), surface_on)))
-        .boxed()
+    warp::path::full().map(move |path: FullPath| respond(refuse(path.as_str(), surface_on))).boxed()
 }
 
 /// Returns why a request has no route.
@@ -21,8 +19,10 @@ fn refuse(path: &str, surface_on: bool) -> Answer {
     let without_slash = path.strip_suffix('/').filter(|rest| !rest.is_empty() && *rest != "/");
     let path = without_slash.unwrap_or(path);
     let served = ENDPOINTS.iter().filter(|(_, known)| surface_on || ops::PATHS.contains(known));
-    let methods: Vec<&str> =
-        served.filter(|(_, known)| *known == path).map(|(method, _)| Method::as_str(method)).collect();
+    let methods: Vec<&str> = served
+        .filter(|(_, known)| *known == path)
+        .map(|(method, _)| Method::as_str(method))
+        .collect();
     if methods.is_empty() {
         return Err(Refusal::NotFound("Not Found"));
     }

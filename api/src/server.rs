@@ -1,9 +1,9 @@
 //! The accept loop: connections with timers and limits, and an orderly end.
 //!
-//! warp's own server sets no timers, so a client that sends one byte a minute would be waited for for
-//! ever. Here every connection has a time for its first bytes and for each head, a bound on heads and
-//! header lines, a time for a reader that does not read, and a place among a bounded number of
-//! connections. Bodies are limited where they are read, in `limits.rs`.
+//! warp's own server sets no timers, so a client that sends one byte a minute would be waited for
+//! for ever. Here every connection has a time for its first bytes and for each head, a bound on
+//! heads and header lines, a time for a reader that does not read, and a place among a bounded
+//! number of connections. Bodies are limited where they are read, in `limits.rs`.
 //!
 //! ```text
 //!  accept ─► first bytes say which HTTP ─► hyper ─► CORS, access log ─► routes
@@ -65,8 +65,8 @@ pub async fn serve(listener: TcpListener, api: Api, stop: CancellationToken) {
         cut.cancel();
         connections.wait().await;
     }
-    // What was uploaded whole is still made a job: its client may have been told nothing, but a repeat
-    // with the same key finds it.
+    // What was uploaded whole is still made a job: its client may have been told nothing, but a
+    // repeat with the same key finds it.
     api.shared.tasks.close();
     api.shared.tasks.wait().await;
 }

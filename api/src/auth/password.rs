@@ -1,8 +1,8 @@
 //! Passwords: argon2id, few at once, and the same work whether an account exists or not.
 //!
-//! One hash takes 19 MiB and some tens of milliseconds, so whoever may ask for hashes could use up the
-//! machine. At most so many run at once as there are processors; who waits longer than a second is told
-//! to come again.
+//! One hash takes 19 MiB and some tens of milliseconds, so whoever may ask for hashes could use up
+//! the machine. At most so many run at once as there are processors; who waits longer than a second
+//! is told to come again.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -18,8 +18,8 @@ use crate::answer::Refusal;
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Memory of one hash in KiB, passes and lanes: OWASP's minimum for argon2id (Password Storage Cheat
-/// Sheet), and the defaults of the argon2 crate.
+/// Memory of one hash in KiB, passes and lanes: OWASP's minimum for argon2id (Password Storage
+/// Cheat Sheet), and the defaults of the argon2 crate.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
@@ -101,8 +101,8 @@ impl Hasher {
 
     /// Runs `work` on a blocking thread when its turn comes.
     ///
-    /// The turn ends with the work, not with the request: a client that goes away does not make room
-    /// for another hash while its own still runs.
+    /// The turn ends with the work, not with the request: a client that goes away does not make
+    /// room for another hash while its own still runs.
     async fn in_turn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -63,8 +63,11 @@ mod tests {
     #[test]
     fn a_secret_does_not_show_when_it_is_printed() {
         let secret = Secret::new("open sesame");
-        let secrets =
-            Secrets { signing_key: secret.clone(), admin_token: secret.clone(), worker_token: secret };
+        let secrets = Secrets {
+            signing_key: secret.clone(),
+            admin_token: secret.clone(),
+            worker_token: secret,
+        };
         assert!(!format!("{secrets:?}").contains("sesame"));
     }
 }

@@ -1,9 +1,9 @@
 //! Tokens: short-lived access tokens, and refresh tokens that work once.
 //!
-//! Both are JWTs signed with HS256; no other algorithm is accepted. What the library leaves loose is
-//! fixed here: five seconds of leeway instead of sixty, `nbf` is looked at, and `exp`, `iss`, `aud` and
-//! `sub` must be there. An own claim tells access from refresh, another ties a token to the password in
-//! force when it was made.
+//! Both are JWTs signed with HS256; no other algorithm is accepted. What the library leaves loose
+//! is fixed here: five seconds of leeway instead of sixty, `nbf` is looked at, and `exp`, `iss`,
+//! `aud` and `sub` must be there. An own claim tells access from refresh, another ties a token to
+//! the password in force when it was made.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use scribed_schemas::account::{Account, Role};

@@ -84,7 +84,9 @@ impl Lobby {
         }
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
-        tracing::info!(target: "scribed::access", %method, path, status, millis, %client, "request");
+        tracing::info!(
+            target: "scribed::access", %method, path, status, millis, %client, "request"
+        );
         response
     }
 

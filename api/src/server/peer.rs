@@ -20,12 +20,14 @@ impl Peers {
 
     /// Returns the client's address.
     ///
-    /// `X-Forwarded-For` is read from its end, where our own proxy wrote, and only as long as each hop
-    /// is one that we trust; what a client wrote there itself is never reached.
+    /// `X-Forwarded-For` is read from its end, where our own proxy wrote, and only as long as each
+    /// hop is one that we trust; what a client wrote there itself is never reached.
     pub(super) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let values = headers.get_all("x-forwarded-for").iter();
-        let hops: Vec<&str> =
-            values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).collect();
+        let hops: Vec<&str> = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|text| text.split(','))
+            .collect();
         let mut client = peer;
         for hop in hops.into_iter().rev() {
             if !self.trusted.iter().any(|network| network.contains(client)) {

@@ -1,9 +1,9 @@
 //! The wire: a TCP stream that tells which HTTP it speaks, and that ends politely.
 //!
-//! Two things hyper leaves to us. A reader that takes nothing for too long is given up. And before a
-//! connection is closed on which a client is still sending (a body that was refused, say), what it sends
-//! is read away for a moment: closing at once would make the kernel answer with a reset, and the client
-//! would never see why it was refused.
+//! Two things hyper leaves to us. A reader that takes nothing for too long is given up. And before
+//! a connection is closed on which a client is still sending (a body that was refused, say), what
+//! it sends is read away for a moment: closing at once would make the kernel answer with a reset,
+//! and the client would never see why it was refused.
 
 use std::io;
 use std::pin::Pin;

@@ -37,7 +37,8 @@ fn part(value: &Value) -> String {
 
 /// Signs any header and claims with our very key: only the claims are wrong.
 fn signed(claims: &Value) -> String {
-    encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(KEY.as_bytes())).unwrap()
+    encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(KEY.as_bytes()))
+        .unwrap()
 }
 
 /// Good claims of an access token, changed by `change`.
@@ -125,7 +126,10 @@ fn another_key_or_algorithm_is_refused() {
     assert!(!passes(&encode(&Header::new(Algorithm::HS256), &claims, &other).unwrap()));
     let ours = EncodingKey::from_secret(KEY.as_bytes());
     for algorithm in [Algorithm::HS384, Algorithm::HS512] {
-        assert!(!passes(&encode(&Header::new(algorithm), &claims, &ours).unwrap()), "{algorithm:?}");
+        assert!(
+            !passes(&encode(&Header::new(algorithm), &claims, &ours).unwrap()),
+            "{algorithm:?}"
+        );
     }
     for alg in ["RS256", "ES256", "PS256", "EdDSA"] {
         let forged = format!("{}.{}.AAAA", part(&json!({ "alg": alg })), part(&claims));

@@ -19,8 +19,8 @@ pub fn username_is_acceptable(name: &str) -> bool {
     (5..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Returns whether a password is strong enough: 8 to 256 characters with a lower-case and an upper-case
-/// Latin letter, a digit and a special character.
+/// Returns whether a password is strong enough: 8 to 256 characters with a lower-case and an
+/// upper-case Latin letter, a digit and a special character.
 pub fn password_is_acceptable(password: &str) -> bool {
     let has = |test: fn(&char) -> bool| password.chars().any(|c| test(&c));
     (8..=256).contains(&password.chars().count())
@@ -85,7 +85,8 @@ mod tests {
             assert!(password_is_acceptable(good), "{good}");
         }
         let too_long = format!("{longest}x");
-        for bad in ["", "Aa1!aaa", "aaaaaa1!", "AAAAAA1!", "Aaaaaaa!", "Aaaaaaa1", "Aa1-aaaa", &too_long]
+        for bad in
+            ["", "Aa1!aaa", "aaaaaa1!", "AAAAAA1!", "Aaaaaaa!", "Aaaaaaa1", "Aa1-aaaa", &too_long]
         {
             assert!(!password_is_acceptable(bad), "{bad}");
         }

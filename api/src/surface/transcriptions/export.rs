@@ -35,11 +35,7 @@ fn read(checks: &mut Checks, query: &Query) -> Option<(JobId, &'static str)> {
 
 /// What this surface calls `doc` is OOXML, so clients that know `filename*` save it as `.docx`; the
 /// others get the name that the original gave.
-async fn handle(
-    caller: Answer<Caller>,
-    wanted: Answer<(JobId, &'static str)>,
-    api: Api,
-) -> Answer {
+async fn handle(caller: Answer<Caller>, wanted: Answer<(JobId, &'static str)>, api: Api) -> Answer {
     let (caller, (id, format)) = (caller?, wanted?);
     let job = own_job(&api, &caller, id).await?;
     let engine_format = if format == "doc" { "docx" } else { format };

@@ -1,8 +1,8 @@
 //! External workers: programs with the worker secret that transcribe jobs for us.
 //!
-//! Such a worker claims a job by reporting `in_progress`, posts text chunk by chunk, and ends with a final
-//! state. It holds an ordinary lease under one name, which every post renews, so the same fences keep it
-//! and the engine apart: what the engine works on it cannot touch, and the reverse.
+//! Such a worker claims a job by reporting `in_progress`, posts text chunk by chunk, and ends with
+//! a final state. It holds an ordinary lease under one name, which every post renews, so the same
+//! fences keep it and the engine apart: what the engine works on it cannot touch, and the reverse.
 //!
 //! ```text
 //!   in_progress ─► claim or renew       completed ─► finish, once every chunk is there
@@ -30,8 +30,8 @@ const HOLDER: &str = "external-worker";
 /// Errors after which a job is given up.
 const MOST_ERRORS: u32 = 3;
 
-/// Longest recording whose chunks are taken when nobody knows its length yet, in seconds: the default
-/// limit of the decoder.
+/// Longest recording whose chunks are taken when nobody knows its length yet, in seconds: the
+/// default limit of the decoder.
 const LONGEST_SECS: u32 = 24 * 3600;
 
 /// What a worker reports.
@@ -216,7 +216,10 @@ fn last_number(job: &Job) -> i64 {
     let window = f64::from(job.chunk_limit_secs.max(1));
     let known = job.audio_secs();
     let length = if known > 0.0 { known } else { f64::from(LONGEST_SECS) };
-    #[expect(clippy::cast_possible_truncation, reason = "`as` takes the nearest integer, as wanted")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` takes the nearest integer, as wanted"
+    )]
     let last = (length / window).floor() as i64;
     last
 }

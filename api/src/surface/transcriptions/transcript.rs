@@ -12,7 +12,8 @@ use crate::extract::Caller;
 use crate::routes::Route;
 use crate::validate::{Checks, Query};
 
-/// Chunks of an answer when the client names neither page nor size: clients of the original never page.
+/// Chunks of an answer when the client names neither page nor size: clients of the original never
+/// page.
 const ALL: u32 = 10_000;
 
 /// The route.
@@ -41,8 +42,8 @@ async fn handle(caller: Answer<Caller>, wish: Answer<(JobId, Wish)>, api: Api) -
     let settings = &api.shared.config.surface.transcriptions;
     let default = if wish.is_empty() { ALL } else { settings.default_page_size };
     let slice = wish.slice(default, settings.max_page_size.max(default));
-    // Chunks that became readable since the job was read wait for the next request, so that the page
-    // and its total fit together.
+    // Chunks that became readable since the job was read wait for the next request, so that the
+    // page and its total fit together.
     let from = u32::try_from(slice.offset()).unwrap_or(u32::MAX).min(job.ready_chunks);
     let count = slice.size.min(job.ready_chunks - from);
     let chunks = api.shared.engine.store().chunks(id, from, count).await?;

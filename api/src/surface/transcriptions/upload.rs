@@ -1,8 +1,8 @@
 //! `POST /upload-audiofile`: a recording comes in and becomes a job.
 //!
-//! Bytes go from the connection to the media store piece by piece. Until the whole body is there the
-//! write is abandoned by whatever goes wrong. From then on the work no longer depends on the client: it runs
-//! in a task of its own and ends with a job or with nothing left behind.
+//! Bytes go from the connection to the media store piece by piece. Until the whole body is there
+//! the write is abandoned by whatever goes wrong. From then on the work no longer depends on the
+//! client: it runs in a task of its own and ends with a job or with nothing left behind.
 
 use http::HeaderMap;
 use scribed_engine::{ProbeError, Submission};

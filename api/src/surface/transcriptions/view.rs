@@ -125,8 +125,8 @@ impl Chunk {
 
 /// Returns an id of a chunk that never changes and is exact in JavaScript.
 ///
-/// A chunk's identity is its job and its number; this surface wants one integer, so it gets 53 bits of
-/// a hash of both.
+/// A chunk's identity is its job and its number; this surface wants one integer, so it gets 53 bits
+/// of a hash of both.
 fn chunk_id(job: i64, number: u32) -> u64 {
     let digest = Sha256::new().chain_update(job.to_be_bytes()).chain_update(number.to_be_bytes());
     let digest = digest.finalize();
@@ -136,7 +136,8 @@ fn chunk_id(job: i64, number: u32) -> u64 {
 
 /// Writes an instant as RFC 3339 with six fraction digits; without `Z` for old clients.
 fn date_time(at: Timestamp, settings: &Transcriptions) -> String {
-    let format = if settings.naive_times { "%Y-%m-%dT%H:%M:%S.%6f" } else { "%Y-%m-%dT%H:%M:%S.%6fZ" };
+    let format =
+        if settings.naive_times { "%Y-%m-%dT%H:%M:%S.%6f" } else { "%Y-%m-%dT%H:%M:%S.%6fZ" };
     // Only an instant outside the years -9999 to 9999 has no text.
     let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     at.strftime(format).to_string()

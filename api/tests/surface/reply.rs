@@ -1,0 +1,132 @@
+//! Answers as a test sees them, checked against the API description as they arrive.
+
+use std::sync::LazyLock;
+
+use http::Method;
+use serde_json::{Value, json};
+
+/// The description, read once.
+pub(crate) static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
+    let text = include_str!("../../../schemas/openapi/transcriptions.yaml");
+    serde_yaml_ng::from_str(text).expect("the description is YAML")
+});
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    /// Reads an answer from the bytes of a connection that was closed behind it.
+    #[track_caller]
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n");
+        let end = end.unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
+        let head = String::from_utf8(bytes[..end].to_vec()).expect("heads are ASCII here");
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a status line");
+        let headers = lines.map(|line| line.split_once(": ").expect("a header line"));
+        Self {
+            status: status.parse().expect("a status"),
+            headers: headers.map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned())).collect(),
+            body: bytes[end + 4..].to_vec(),
+        }
+    }
+
+    /// Returns a header, or "".
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// Returns the body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Returns the body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{} with no JSON: {}", self.status, self.text()))
+    }
+
+    /// Asserts the status and a `detail` text.
+    #[track_caller]
+    pub(crate) fn refuses(&self, status: u16, detail: &str) {
+        assert_eq!((self.status, self.json()), (status, json!({ "detail": detail })));
+    }
+
+    /// Asserts a 422 with these kinds and places, in this order.
+    #[track_caller]
+    pub(crate) fn is_invalid(&self, expected: &[(&str, Value)]) {
+        assert_eq!(self.status, 422, "{}", self.text());
+        let body = self.json();
+        let faults = body["detail"].as_array().expect("a list of faults");
+        let shown = faults.iter().map(|f| (f["type"].as_str().unwrap(), f["loc"].clone()));
+        let found: Vec<_> = shown.collect();
+        assert_eq!(found, expected, "{body}");
+    }
+
+    /// Returns the text of the only fault of a 422.
+    #[track_caller]
+    pub(crate) fn only_fault(&self) -> String {
+        let body = self.json();
+        assert_eq!(body["detail"].as_array().map(Vec::len), Some(1), "{body}");
+        body["detail"][0]["msg"].as_str().expect("a text").to_owned()
+    }
+
+    /// Asserts that the description allows this answer.
+    #[track_caller]
+    pub(crate) fn fits(&self, method: &Method, path: &str) {
+        let path = path.split('?').next().unwrap_or_default();
+        let operation = &DESCRIPTION["paths"][path][method.as_str().to_ascii_lowercase()];
+        if operation.is_null() {
+            assert!(matches!(self.status, 404 | 405), "{method} {path} is not described");
+            return;
+        }
+        let response = resolved(&operation["responses"][self.status.to_string()]);
+        assert!(
+            !response.is_null(),
+            "{method} {path} may not answer {}: {}",
+            self.status,
+            self.text()
+        );
+        for (name, header) in response["headers"].as_object().into_iter().flatten() {
+            let there = !self.header(&name.to_ascii_lowercase()).is_empty();
+            assert!(there || header["required"] != json!(true), "{method} {path} lacks {name}");
+        }
+        let essence = self.header("content-type").split(';').next().unwrap_or_default();
+        let content = response["content"].get(essence);
+        let content = content.unwrap_or_else(|| panic!("{method} {path} may not be {essence:?}"));
+        let Some(schema) = content.get("schema") else { return };
+        let instance =
+            if essence == "application/json" { self.json() } else { Value::String(self.text()) };
+        check(schema, &instance);
+    }
+}
+
+/// Follows a reference inside the description.
+fn resolved(node: &Value) -> &Value {
+    let Some(place) = node["$ref"].as_str() else { return node };
+    DESCRIPTION.pointer(place.trim_start_matches('#')).expect("references lead somewhere")
+}
+
+/// Validates a value against a schema of the description.
+#[track_caller]
+fn check(schema: &Value, instance: &Value) {
+    let mut schema = schema.clone();
+    schema["components"] = DESCRIPTION["components"].clone();
+    let validator = jsonschema::options()
+        .should_validate_formats(true)
+        .build(&schema)
+        .expect("the description's schemas are schemas");
+    let errors: Vec<String> = validator
+        .iter_errors(instance)
+        .map(|e| format!("{} at {}", e, e.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{instance} does not fit: {errors:?}");
+}
