@@ -3,7 +3,9 @@
 //! A C program prints what its compiler makes of the header; the same lines come from Rust.
 
 use std::{
-    env, fmt::Write as _, fs,
+    env,
+    fmt::Write as _,
+    fs,
     mem::{align_of, offset_of, size_of},
     path::{Path, PathBuf},
     process::Command,

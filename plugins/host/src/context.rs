@@ -117,7 +117,11 @@ unsafe fn context<'a>(host: *const abi::Host) -> Option<&'a dyn HostContext> {
 
 /// Cuts a text at a character.
 fn cut(text: &str, limit: usize) -> &str {
-    text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
+    let mut end = text.len().min(limit);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or(text)
 }
 
 unsafe extern "C" fn log(host: *const abi::Host, level: LogLevel, message: Str) {
@@ -151,4 +155,17 @@ unsafe extern "C" fn report(host: *const abi::Host, topic: Str, json: Str) {
 
 unsafe extern "C" fn extension(_: *const abi::Host, _: Str) -> *const c_void {
     ptr::null()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_at_a_character() {
+        assert_eq!(cut("abc", 9), "abc");
+        assert_eq!(cut("aäö", 2), "a");
+        assert_eq!(cut("aäö", 3), "aä");
+        assert_eq!(cut("ä", 0), "");
+    }
 }

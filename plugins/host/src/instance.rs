@@ -233,11 +233,11 @@ fn with_message(
     let mut error = ErrorBuf::over(buffer);
     let status = call(&raw mut error);
     let len = error.len.min(buffer.len());
-    let text = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default());
-    let text = text.trim().replace(|c: char| c.is_control(), " ");
     if status == abi::Status::OK {
         return (status, String::new());
     }
+    let text = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default());
+    let text = text.trim().replace(|c: char| c.is_control(), " ");
     let unknown = !(0..=abi::Status::PROTECTED.0).contains(&status.0);
     let text = if unknown { format!("{text} (unknown status {})", status.0) } else { text };
     (status, text)

@@ -46,10 +46,8 @@ pub(crate) fn check(path: &Path, pin: Option<&str>) -> Result<PathBuf, Reason> {
     }
     rights(us, "the file", Rights::of(&file))?;
     // The folder where a link lies decides which file is loaded, that of the file which content.
-    let link_folder = path.parent().map(|folder| match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    });
+    let here = Path::new(".");
+    let link_folder = path.parent().map(|p| if p.as_os_str().is_empty() { here } else { p });
     for folder in [link_folder, real.parent()].into_iter().flatten() {
         let metadata = fs::metadata(folder).map_err(Reason::Unreadable)?;
         rights(us, &format!("its folder {}", folder.display()), Rights::of(&metadata))?;

@@ -54,6 +54,7 @@ pub struct Run<O> {
 ///
 /// # Errors
 /// The first error of any of those calls; a panic is `Failed("panicked: …")`.
+#[expect(clippy::needless_pass_by_value, reason = "tests write `json!` in place")]
 pub fn run<S>(
     config: serde_json::Value,
     items: impl IntoIterator<Item: Into<<S::Accepts as Testable>::Owned>>,

@@ -130,7 +130,7 @@ unsafe extern "C" fn process(
             let other = thread::spawn(move || {
                 let sink: *const Sink = ptr::with_exposed_provenance(sink);
                 // SAFETY: against the rules, but the call that lent it is waiting.
-                unsafe { emit_as(emits, "", sink) };
+                unsafe { emit_as(emits, "", sink) }
             });
             if other.join().is_err() { Status::FAILED } else { Status::OK }
         }
