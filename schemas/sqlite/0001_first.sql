@@ -73,8 +73,8 @@ CREATE INDEX jobs_by_created ON jobs (created, id);
 CREATE INDEX jobs_by_owner ON jobs (owner, created, id);
 -- The jobs of an owner that are not done.
 CREATE INDEX jobs_open ON jobs (owner, created, id) WHERE finished IS NULL;
--- What may be claimed, in the order of claiming; `not_before` is looked at without the row.
-CREATE INDEX jobs_claimable ON jobs (priority, created, id, not_before)
+-- What may be claimed, in the order of claiming; what still waits is passed over without its row.
+CREATE INDEX jobs_claimable ON jobs (priority, created, id, not_before, state)
     WHERE state IN ('queued', 'processing_error');
 -- What may have been lost.
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE state = 'in_progress';

@@ -197,9 +197,7 @@ pub fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
 
 /// Expands to one test per promise, each against the store of a fresh [`Bench`] that `$open` yields.
 ///
-/// ```ignore
-/// scribed_store::store_conformance!(async { Bench::new(MemoryStore::new()) });
-/// ```
+/// `tests/memory.rs` of this crate shows the shortest call.
 #[macro_export]
 macro_rules! store_conformance {
     (@tests $open:expr; $($area:ident :: $promise:ident),+ $(,)?) => {

@@ -26,7 +26,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // --- accounts ---------------------------------------------------------------------------
 
-    /// Creates an account; `Conflict` when the name is taken (names compare exactly).
+    /// Creates an account; `Conflict` when name or id is taken (names compare exactly).
     async fn create_account(&self, account: Account) -> Result<()>;
 
     /// Finds an account.
@@ -59,7 +59,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Of any number of concurrent callers with one token exactly one gets `Rotated`.
     /// A token that was rotated already revokes its family and answers `Reused`, unless it is the one
     /// just before the current and was rotated at or after `grace_since`: then it answers `Rotated` again
-    /// with the family's current hash replaced by `next_hash`.
+    /// with the family's current hash replaced by `next_hash`. A `grace_since` that is not before `now`
+    /// means no grace. Of a known family, every hash but the current one counts as rotated already.
     async fn rotate_refresh(&self, rotation: RefreshRotation) -> Result<Rotation>;
 
     /// Revokes every family of an account.
@@ -77,7 +78,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Creates a job, its media row with it; the same idempotency key of one owner is the same job.
     ///
-    /// `Existing` returns the earlier job and stores nothing. `Conflict` when the key was used with
+    /// `Existing` returns the earlier job and stores nothing; a repeat under the same job id answers it too. `Conflict` when the key was used with
     /// another `fingerprint`. With `one_active` set, `ActiveJob` when the owner has a job that is not terminal.
     async fn submit(&self, job: NewJob) -> Result<Submitted>;
 
@@ -98,6 +99,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>>;
 
     /// Renews a lease and notes progress; `Fenced` when the fence is old (lost or cancelled).
+    ///
+    /// A lease that has run out may be renewed as long as nobody else claimed the job. `NotFound`, here and
+    /// in the calls below that take a fence, when there is no such job.
     async fn renew(
         &self,
         id: JobId,
@@ -112,7 +116,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Stores the text of one chunk: first write wins.
     ///
     /// `Stored` when it is new, `Same` when the same text stands there already, `Different` when another
-    /// does (nothing changes). `Fenced` when the fence is old. Raises `ready_chunks` over every chunk that
+    /// does (nothing changes). Texts compare by [`Segments::text`]; numbers that JSON does not know are
+    /// stored as the nearest that it does. `Fenced` when the fence is old. Raises `ready_chunks` over every chunk that
     /// now follows without a gap, and sets `description` with chunk 0, in the same transaction.
     async fn put_chunk(
         &self,
@@ -143,6 +148,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     // --- queue (what the embedded bus stands on) --------------------------------------------
 
     /// Appends a message to a topic and returns its offset, from 0 without gaps.
+    ///
+    /// A repeat after a lost answer appends it again: delivery is at least once.
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64>;
 
     /// Reads messages of a topic from an offset, at most `limit`.

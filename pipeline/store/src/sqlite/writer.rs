@@ -184,3 +184,106 @@ fn roll_back(db: &Connection) {
         tracing::error!(cause = %e, "cannot roll back");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Answer = oneshot::Receiver<Result<i64, Failure>>;
+
+    /// Returns a request that inserts a value of `bytes` bytes, and its answer.
+    fn insert(id: i64, bytes: usize) -> (Box<dyn Request>, Answer) {
+        let (reply, answer) = oneshot::channel();
+        let work = move |db: &Connection| {
+            db.execute("INSERT INTO t VALUES (?1, ?2)", (id, vec![7_u8; bytes]))?;
+            Ok(id)
+        };
+        (Box::new(Pending { work: Some(work), result: None, reply }), answer)
+    }
+
+    /// Runs a group as the thread does, and returns its answers.
+    fn answered(
+        db: &Connection,
+        requests: Vec<(Box<dyn Request>, Answer)>,
+    ) -> Vec<Option<ErrorKind>> {
+        let (mut group, answers): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
+        let outcome = commit(db, &mut group);
+        if outcome.is_err() {
+            roll_back(db);
+        }
+        for request in group {
+            request.answer(outcome.as_ref().copied());
+        }
+        let kinds = answers.into_iter().map(|mut answer| match answer.try_recv() {
+            Ok(result) => result.err().map(|failure| failure.kind),
+            Err(e) => panic!("a request got no answer: {e}"),
+        });
+        kinds.collect()
+    }
+
+    fn stored(db: &Connection) -> Vec<i64> {
+        let mut statement = db.prepare("SELECT id FROM t ORDER BY id").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    fn database(folder: &tempfile::TempDir) -> Connection {
+        let db = Connection::open(folder.path().join("t.db")).unwrap();
+        db.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, value BLOB)").unwrap();
+        db
+    }
+
+    #[test]
+    fn a_refused_request_takes_only_its_own_effect_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        let requests = [1, 2, 2, 3].map(|id| insert(id, 10));
+        let answers = answered(&db, requests.into());
+        assert_eq!(answers, [None, None, Some(ErrorKind::Conflict), None]);
+        assert_eq!(stored(&db), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_to_whom_it_concerns_and_leaves_the_file_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        db.pragma_update(None, "max_page_count", 30).unwrap();
+        let requests = vec![insert(1, 10), insert(2, 1 << 20), insert(3, 10)];
+        let answers = answered(&db, requests);
+        assert_eq!(answers[1], Some(ErrorKind::Full));
+        let acknowledged: Vec<i64> =
+            (1..).zip(&answers).filter(|(_, a)| a.is_none()).map(|(id, _)| id).collect();
+        assert_eq!(stored(&db), acknowledged, "what is there is what was acknowledged");
+        let check: String = db.query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
+        assert_eq!(check, "ok");
+        assert_eq!(answered(&db, vec![insert(9, 10)]), [None], "the writer works on");
+    }
+
+    #[test]
+    fn a_group_that_cannot_begin_is_refused_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        db.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let other = Connection::open(folder.path().join("t.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let answers = answered(&db, vec![insert(1, 10), insert(2, 10)]);
+        assert_eq!(answers, [Some(ErrorKind::Unavailable); 2]);
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(answered(&db, vec![insert(1, 10)]), [None]);
+    }
+
+    #[test]
+    fn a_transaction_that_is_given_up_refuses_its_whole_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = database(&folder);
+        let (reply, answer) = oneshot::channel();
+        // What SQLite does by itself when the disk fails under it.
+        let work = |db: &Connection| {
+            db.execute_batch("ROLLBACK")?;
+            Err::<i64, Failure>(ErrorKind::Full.into())
+        };
+        let failing: Box<dyn Request> = Box::new(Pending { work: Some(work), result: None, reply });
+        let answers = answered(&db, vec![insert(1, 10), (failing, answer), insert(3, 10)]);
+        assert_eq!(answers, [Some(ErrorKind::Full); 3]);
+        assert!(stored(&db).is_empty());
+    }
+}
