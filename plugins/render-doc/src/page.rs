@@ -19,6 +19,8 @@ const NO_SPEECH_YET: &str = "No speech was found in this recording so far.";
 /// What stands in the document while text may be missing.
 const PARTIAL: &str = "This transcript is not complete: parts of the recording are still missing.";
 
+/// Style of all paragraphs but title and headings; docx-rs itself adds `Normal`, on which all stand.
+const TEXT: &str = "BodyText";
 /// Widths of the columns of the table, in twentieths of a point: together the 15 cm between the
 /// margins of A4.
 const COLUMNS: [usize; 3] = [1_100, 4_704, 2_700];
@@ -115,7 +117,7 @@ impl Page {
         }
         if self.partial {
             let run = Run::new().add_text(PARTIAL).italic();
-            docx = docx.add_paragraph(Block::new().add_run(run));
+            docx = docx.add_paragraph(Block::new().style(TEXT).add_run(run));
         }
         docx
     }
@@ -123,12 +125,12 @@ impl Page {
     fn body(&self, mut docx: Docx) -> Docx {
         if self.paragraphs.is_empty() {
             let nothing = if self.partial { NO_SPEECH_YET } else { NO_SPEECH };
-            return docx.add_paragraph(line(nothing));
+            return docx.add_paragraph(line(nothing).style(TEXT));
         }
         for paragraph in &self.paragraphs {
             let mark = Run::new().add_text(format!("[{}] ", clock(paragraph.at_secs))).color(GREY);
             let text = Run::new().add_text(paragraph.text.as_str());
-            docx = docx.add_paragraph(Block::new().add_run(mark).add_run(text));
+            docx = docx.add_paragraph(Block::new().style(TEXT).add_run(mark).add_run(text));
         }
         docx
     }
@@ -152,14 +154,14 @@ fn styled() -> Docx {
     Docx::new()
         .default_fonts(fonts)
         .default_size(22)
-        .add_style(style("Normal", "Normal").q_format(true).line_spacing(space(0, 120)))
+        .add_style(style(TEXT, "Body Text").based_on("Normal").line_spacing(space(0, 120)))
         .add_style(
             style("Title", "Title").based_on("Normal").size(40).bold().line_spacing(space(0, 160)),
         )
         .add_style(
             style("Heading1", "heading 1")
                 .based_on("Normal")
-                .next("Normal")
+                .next(TEXT)
                 .size(28)
                 .bold()
                 .outline_lvl(0)
@@ -172,7 +174,7 @@ fn line(text: &str) -> Block {
 }
 
 fn grey(text: &str) -> Block {
-    Block::new().add_run(Run::new().add_text(text).color(GREY))
+    Block::new().style(TEXT).add_run(Run::new().add_text(text).color(GREY))
 }
 
 fn row(cells: [Run; 3]) -> TableRow {

@@ -199,6 +199,37 @@ fn every_part_is_well_formed_and_names_nothing_outside() {
     }
 }
 
+/// Lists the values of an attribute of a tag, in order.
+fn values(xml: &str, tag: &str, attribute: &str) -> Vec<String> {
+    let mut reader = Reader::from_str(xml);
+    let mut found = Vec::new();
+    loop {
+        match reader.read_event().expect("well-formed XML") {
+            Event::Start(element) | Event::Empty(element) if element.name().as_ref() == tag => {
+                let value = element.try_get_attribute(attribute).expect("well-formed XML");
+                found.extend(value.map(|value| value.value.to_string()));
+            }
+            Event::Eof => return found,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn every_style_in_use_is_there_once() {
+    let chunks = vec![chunk(0, vec![segment(0, "One.", &[FlagReason::TooFast])])];
+    let parts = parts(&render(json!({ "duration_secs": 1.0, "partial": true }), chunks));
+    let part = |wanted: &str| &parts.iter().find(|(name, _)| name == wanted).expect("a part").1;
+    let mut styles = values(part("word/styles.xml"), "w:style", "w:styleId");
+    for used in values(part("word/document.xml"), "w:pStyle", "w:val") {
+        assert!(styles.contains(&used), "{used} is not among {styles:?}");
+    }
+    let all = styles.len();
+    styles.sort();
+    styles.dedup();
+    assert_eq!(styles.len(), all, "a style is there twice: {styles:?}");
+}
+
 #[test]
 fn the_same_transcript_gives_the_same_bytes() {
     let make = || render(json!({}), vec![chunk(0, vec![segment(0, "One.", &[])])]);
