@@ -12,9 +12,11 @@ use crate::{
     container::Inspection,
     damage::Damage,
     fault,
-    open::{self, Chosen, Opened},
+    guard::{Failure, fenced, told},
+    open::{self, Opened},
     source::Gauge,
     timeline::{Timeline, Track},
+    track::{self, Chosen},
 };
 
 /// Packets in a row that may fail, or hold no sound, before the rest is given up: 200 s of Opus.
@@ -145,8 +147,15 @@ impl Decoding<'_> {
             if self.host.cancelled() {
                 return Err(StageError::Cancelled);
             }
-            let position = self.gauge.position();
-            match reader.next_packet() {
+            let next = match fenced(|| reader.next_packet()) {
+                Err(Failure::Broken) => {
+                    self.first_error.get_or_insert_with(|| fault::reason(&told(Failure::Broken)));
+                    return Ok(Ending::GivenUp);
+                }
+                Err(Failure::Told(error)) => Err(error),
+                Ok(packet) => Ok(packet),
+            };
+            match next {
                 Ok(Some(packet)) if packet.track_id == self.chosen.id => {
                     let sounded = self.packet(&packet, out)?;
                     container_errors = 0;
@@ -167,8 +176,7 @@ impl Decoding<'_> {
                     }
                     self.first_error.get_or_insert_with(|| fault::reason(&error));
                     container_errors += 1;
-                    let stuck = self.gauge.position() == position;
-                    if stuck || container_errors > MAX_CONTAINER_ERRORS {
+                    if container_errors > MAX_CONTAINER_ERRORS {
                         return Ok(Ending::GivenUp);
                     }
                 }
@@ -178,7 +186,7 @@ impl Decoding<'_> {
 
     /// Changes to the next of several streams that follow each other in one file.
     fn next_stream(&mut self, reader: &mut dyn FormatReader) -> Result<()> {
-        self.chosen = open::choose(reader, self.container, &self.inspection, self.bytes)?;
+        self.chosen = track::choose(reader, self.container, &self.inspection, self.bytes)?;
         if let Some(sound) = &mut self.sound {
             let track = at_rate(&self.chosen, sound.rate);
             let limit = frames_in(self.config.max_duration_secs, sound.rate);
@@ -191,11 +199,7 @@ impl Decoding<'_> {
     /// Decodes one packet; returns whether it gave sound.
     fn packet(&mut self, packet: &Packet, out: &mut Out<'_, AudioKind>) -> Result<bool> {
         let timestamp = packet.pts.get();
-        let mut decoded = self.chosen.decoder.decode(packet).map(drop);
-        if matches!(decoded, Err(Error::ResetRequired)) {
-            self.chosen.decoder.reset();
-            decoded = self.chosen.decoder.decode(packet).map(drop);
-        }
+        let decoded = self.decoded(packet);
         if let Err(error) = decoded {
             if let Some(stopped) = fault::stopped(&self.gauge, self.config) {
                 return Err(stopped);
@@ -219,6 +223,23 @@ impl Decoding<'_> {
             return Err(self.too_long());
         }
         Ok(buffer.frames() > 0)
+    }
+
+    /// Has the decoder decode a packet; afterwards the decoder can be used in any case.
+    fn decoded(&mut self, packet: &Packet) -> Result<(), Error> {
+        let mut again = true;
+        loop {
+            match fenced(|| self.chosen.decoder.decode(packet).map(drop)) {
+                Ok(()) => return Ok(()),
+                Err(Failure::Told(Error::ResetRequired)) if again => self.chosen.decoder.reset(),
+                Err(Failure::Told(error)) => return Err(error),
+                Err(Failure::Broken) => {
+                    track::renew(&mut self.chosen)?;
+                    return Err(told(Failure::Broken));
+                }
+            }
+            again = false;
+        }
     }
 
     /// Fits everything behind the decoder to the layout of what it decoded last.

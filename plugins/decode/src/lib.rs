@@ -2,7 +2,8 @@
 //!
 //! Containers: WAV, AIFF, CAF, MP3 (and MP1, MP2), FLAC, ADTS, Ogg, Matroska, WebM, MP4, M4A, MOV.
 //! Codecs: PCM of all kinds, A-law, µ-law, ADPCM (IMA, Microsoft), MP1, MP2, MP3, FLAC, ALAC, Vorbis,
-//! AAC-LC, Opus (mono and stereo). All of it is recognised by content; names and media types are not
+//! AAC-LC, the core of HE-AAC, Opus (all but AAC and Opus with any channels, these with one or two).
+//! All of it is recognised by content; names and media types are not
 //! looked at.
 //!
 //! Sound is emitted as interleaved f32 in blocks of at most a second, each with its exact position.
@@ -13,22 +14,27 @@
 //! warning with the place. A file that is cut off gives what it has and a warning.
 //!
 //! - [`container`]: what the headers say beyond what Symphonia passes on.
-//! - [`open`]: from bytes to a track and its decoder.
+//! - [`open`]: from bytes to a format reader.
+//! - [`track`]: which track is decoded, with which decoder, and what its clock means.
 //! - [`decode`]: the loop.
 //! - [`timeline`]: which frame a packet starts at.
 
 #![forbid(unsafe_code)]
 
+mod aac;
 mod blocks;
 mod config;
 mod container;
 mod damage;
 mod decode;
 mod fault;
+mod guard;
+mod name;
 mod open;
 mod opus;
 mod source;
 mod timeline;
+mod track;
 
 use scribed_plugin::prelude::*;
 

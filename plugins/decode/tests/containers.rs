@@ -176,3 +176,16 @@ fn every_recording_of_the_collection_decodes_without_warning() {
     }
     assert_eq!(seen, 18);
 }
+
+#[test]
+fn the_core_of_he_aac_is_decoded() {
+    let plain = std::fs::read(audio().join("containers/aac.m4a")).expect("recording");
+    // The AudioSpecificConfig of an LC track of 44.1 kHz, and one that announces SBR over the same.
+    let (lc, he) = ([0x12, 0x08, 0x56, 0xe5, 0x00], [0x2a, 0x0a, 0x08, 0x00, 0x00]);
+    let at = plain.windows(5).position(|five| five == lc).expect("a configuration");
+    let mut announced = plain.clone();
+    announced[at..at + 5].copy_from_slice(&he);
+    let decode = |bytes: Vec<u8>| testing::run::<Decode>(json!({}), [Media::of(bytes)]);
+    let (plain, announced) = (decode(plain).expect("LC"), decode(announced).expect("HE"));
+    assert_eq!(announced.items, plain.items);
+}

@@ -246,3 +246,34 @@ fn an_instance_decodes_one_recording_after_the_other() {
     let second = driver.process(&media("01-short-slt.wav")).expect("second");
     assert_eq!(first, second);
 }
+
+#[test]
+fn spoilt_files_neither_break_the_stage_nor_fill_memory() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/audio/containers");
+    let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed >> 16).unwrap_or(0) % below
+    };
+    for entry in std::fs::read_dir(folder).expect("containers") {
+        let path = entry.expect("entry").path();
+        let whole = Media::file(&path).expect("recording");
+        for round in 0..12 {
+            let mut spoilt = whole.clone();
+            // Headers are where most can go wrong, so every other round is about them.
+            let span = if round % 2 == 0 { 1_000 } else { spoilt.bytes.len() };
+            for _ in 0..=random(12) {
+                let at = random(span);
+                spoilt.bytes[at] = [0xFF, 0x00, 0x7F, 0x80][random(4)];
+            }
+            let mut driver = Driver::<Decode>::open(&json!({})).expect("open");
+            let (result, blocks) = driver.process_all(&spoilt);
+            let broken = matches!(result, Err(StageError::Failed(_) | StageError::Unavailable(_)));
+            assert!(!broken, "{}, round {round}: {result:?}", path.display());
+            let samples: usize = blocks.iter().map(|block| block.samples.len()).sum();
+            assert!(samples < 8 * 48_000 * 20, "{}, round {round}: {samples}", path.display());
+        }
+    }
+}
