@@ -3,6 +3,7 @@
 //! The runner is scripted by the recording itself: each line of it is one chunk, and the recognised text
 //! of the chunk is the line, so what comes out can be compared with what went in. Lines that begin with
 //! `!` make a stage behave in a certain way; see [`ScriptedRunner`].
+#![expect(clippy::missing_panics_doc, reason = "in a test, what must not happen is a panic")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +96,13 @@ impl Bench {
         Self { engine, ..self.clone() }
     }
 
+    /// Makes another engine over the same parts, with another runner and its pipelines.
+    #[must_use]
+    pub fn with_runner(&self, runner: Arc<dyn crate::StageRunner>, plans: Plans) -> Self {
+        let parts = Parts { runner, plans, ..self.engine.shared.parts.clone() };
+        Self { engine: Engine::new(parts), ..self.clone() }
+    }
+
     /// Lets the engine work.
     pub fn start(&self) -> Running {
         Running::new(self.engine.clone())
@@ -120,11 +128,14 @@ impl Bench {
     }
 
     /// Stores a recording and returns its row.
-    pub async fn record(&self, owner: AccountId, script: &str) -> Media {
+    pub async fn record(&self, owner: AccountId, recording: impl AsRef<[u8]>) -> Media {
         let id = MediaId(self.engine.new_id());
         let key = format!("recordings/{id}");
         let mut writer = self.media.create(&key).await.expect("the media store takes it");
-        writer.write(Bytes::from(script.to_owned())).await.expect("the media store takes it");
+        writer
+            .write(Bytes::copy_from_slice(recording.as_ref()))
+            .await
+            .expect("the media store takes it");
         let size = writer.finish().await.expect("the media store takes it");
         Media {
             id,
@@ -138,9 +149,9 @@ impl Bench {
     }
 
     /// Stores a recording and submits it.
-    pub async fn submit(&self, script: &str) -> JobId {
+    pub async fn submit(&self, recording: impl AsRef<[u8]>) -> JobId {
         let owner = AccountId(1);
-        let media = self.record(owner, script).await;
+        let media = self.record(owner, recording).await;
         match self.engine.submit(submission(owner, media)).await.expect("the store takes the job") {
             Submitted::Created(job) => job.id,
             other => panic!("the job must be new, not {other:?}"),

@@ -58,8 +58,8 @@ impl Error {
 fn kind_of(error: &(dyn std::error::Error + 'static)) -> ErrorKind {
     use std::io::ErrorKind as Io;
 
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    let io = chain.filter_map(|error| error.downcast_ref::<std::io::Error>()).next();
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    let io = chain.find_map(|error| error.downcast_ref::<std::io::Error>());
     match io.map(std::io::Error::kind) {
         Some(Io::NotFound | Io::NotADirectory | Io::IsADirectory) => ErrorKind::NotFound,
         Some(Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge) => ErrorKind::Full,

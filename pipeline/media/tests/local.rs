@@ -64,7 +64,7 @@ async fn the_sweep_removes_what_a_crash_left_and_nothing_else() {
     }
     assert_eq!(bench.store.sweep().await.expect("the folder reads"), 3);
     let mut names: Vec<_> =
-        files(&folder).iter().filter_map(|f| f.file_name()).map(|n| n.to_owned()).collect();
+        files(&folder).iter().filter_map(|f| f.file_name()).map(ToOwned::to_owned).collect();
     names.sort();
     assert_eq!(names, ["1", "3#", "notes#draft"]);
     assert_eq!(bench.store.sweep().await.expect("the folder reads"), 0);

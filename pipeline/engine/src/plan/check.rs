@@ -157,8 +157,7 @@ impl<'a> Growing<'a> {
 fn check_direction(label: &str, shape: &StageShape) -> Result<(), String> {
     use Kind::{Audio, Chunk, Document, Media, Segments};
     match (shape.accepts, shape.emits) {
-        (Media, Audio | Chunk)
-        | (Audio, Audio | Chunk)
+        (Media | Audio, Audio | Chunk)
         | (Chunk, Chunk | Segments)
         | (Segments, Segments | Document) => Ok(()),
         (accepts, emits) => {

@@ -236,9 +236,9 @@ impl ScriptedRecogniser {
     /// Returns whether a line that fails `times` times fails now.
     fn is_due(&self, line: &str, times: u32) -> bool {
         let mut tries = self.stage.tries.lock().expect("nobody panics with the list in hand");
-        let tried = tries.entry(line.to_owned()).or_insert(0);
-        *tried += 1;
-        *tried <= times
+        let count = tries.entry(line.to_owned()).or_insert(0);
+        *count += 1;
+        *count <= times
     }
 }
 
