@@ -2,18 +2,17 @@
 
 use scribed_plugin::prelude::*;
 use scribed_schemas::audio::{convert_frames, seconds};
-use symphonia::core::{
-    audio::GenericAudioBufferRef, errors::Error, formats::FormatReader, packet::Packet,
-};
+use symphonia::core::{errors::Error, formats::FormatReader, packet::Packet};
 
 use crate::{
-    blocks::{Blocks, Piece},
+    blocks::Blocks,
     config::Config,
     container::Inspection,
     damage::Damage,
     fault,
     guard::{Failure, fenced, told},
     open::{self, Opened},
+    sound::Sound,
     source::Gauge,
     timeline::{Timeline, Track},
     track::{self, Chosen},
@@ -39,9 +38,11 @@ pub(crate) fn run(
     let gauge = Gauge::default();
     let opened = open::open(recording, host, &gauge, config)?;
     if opened.ignored > 0 {
-        let damage = Damage::new(host.clone(), config.max_warnings, 1);
-        let text = format!("{} more tracks of sound are not transcribed", opened.ignored);
-        damage.warn("tracks_ignored", text, None);
+        host.warning(&Warning {
+            code: "tracks_ignored".to_owned(),
+            message: format!("{} more tracks of sound are not transcribed", opened.ignored),
+            at_frame: None,
+        });
     }
     let Opened { mut reader, chosen, container, inspection, .. } = opened;
     let mut decoding = Decoding {
@@ -88,21 +89,6 @@ struct Decoding<'a> {
     /// Packets that could not be decoded.
     losses: u64,
     first_error: Option<String>,
-}
-
-/// What is known once sound comes.
-struct Sound {
-    timeline: Timeline,
-    blocks: Blocks,
-    damage: Damage,
-    rate: u32,
-    channels: u32,
-    /// Rate of the recording, in Hz: that of its first packet.
-    source_rate: u32,
-    /// Frames that the container promises, at `source_rate`.
-    told: Option<i64>,
-    /// Position behind the last frame emitted, at `rate`.
-    end: i64,
 }
 
 impl Decoding<'_> {
@@ -355,42 +341,6 @@ impl Decoding<'_> {
             ));
         }
         StageError::NoAudio(format!("this {container} file holds no sound, only headers"))
-    }
-}
-
-impl Sound {
-    /// Places a decoded packet and passes on what is to be heard of it.
-    fn take(
-        &mut self,
-        buffer: &GenericAudioBufferRef<'_>,
-        (timestamp, trimmed): (i64, i64),
-        chosen: &Chosen,
-        out: &mut Out<'_, AudioKind>,
-    ) -> Result<()> {
-        let place = self.timeline.place(timestamp, trimmed);
-        let frames = i64::try_from(buffer.frames()).unwrap_or(i64::MAX);
-        self.timeline.advance(frames);
-        if frames > 0 {
-            self.damage.sound_at(place.start, place.gap);
-        }
-        let mut from = place.start.max(0);
-        let mut to = place.start.saturating_add(frames);
-        if let Some(padding) = &chosen.padding {
-            if from >= padding.start {
-                from = from.max(padding.end.min(to));
-            } else {
-                to = to.min(padding.start);
-            }
-        }
-        let (skip, len) = (from - place.start, to - from);
-        if let (Ok(skip), Ok(len)) = (usize::try_from(skip), usize::try_from(len))
-            && len > 0
-        {
-            let piece = Piece { from: skip, len, start: from, gain: chosen.gain };
-            self.blocks.push(buffer, piece, out)?;
-            self.end = to;
-        }
-        Ok(())
     }
 }
 

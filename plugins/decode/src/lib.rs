@@ -32,6 +32,7 @@ mod guard;
 mod name;
 mod open;
 mod opus;
+mod sound;
 mod source;
 mod timeline;
 mod track;

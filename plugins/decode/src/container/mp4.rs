@@ -55,8 +55,8 @@ impl Iterator for Walk<'_, '_> {
     }
 }
 
-fn find(view: View<'_>, parent: Box4, name: &[u8; 4], steps: &mut usize) -> Option<Box4> {
-    Walk { view, at: parent.body, end: parent.end, steps }.find(|found| &found.name == name)
+fn find(view: View<'_>, parent: Box4, name: [u8; 4], steps: &mut usize) -> Option<Box4> {
+    Walk { view, at: parent.body, end: parent.end, steps }.find(|found| found.name == name)
 }
 
 /// Looks at the headers of an MP4 family file with the given major brand.
@@ -88,7 +88,7 @@ pub(super) fn inspect(view: View<'_>, brand: [u8; 4]) -> Inspection {
         return inspection;
     };
     // mvhd: version 0 has its time scale after two 32-bit times, version 1 after two 64-bit ones.
-    let movie_scale = find(view, moov, b"mvhd", &mut steps).and_then(|mvhd| scale(view, mvhd));
+    let movie_scale = find(view, moov, *b"mvhd", &mut steps).and_then(|mvhd| scale(view, mvhd));
     let traks: Vec<Box4> = Walk { view, at: moov.body, end: moov.end, steps: &mut steps }
         .filter(|found| &found.name == b"trak")
         .take(256)
@@ -114,20 +114,20 @@ fn sound_track(
     movie_scale: Option<u32>,
     steps: &mut usize,
 ) -> Option<SoundTrack> {
-    let mdia = find(view, trak, b"mdia", steps)?;
-    let hdlr = find(view, mdia, b"hdlr", steps)?;
+    let mdia = find(view, trak, *b"mdia", steps)?;
+    let hdlr = find(view, mdia, *b"hdlr", steps)?;
     if view.bytes::<4>(hdlr.body + 8)? != *b"soun" {
         return None;
     }
-    let tkhd = find(view, trak, b"tkhd", steps)?;
+    let tkhd = find(view, trak, *b"tkhd", steps)?;
     let [version, .., flags] = view.bytes::<4>(tkhd.body)?;
     // Bit 0 of the flags: the track is enabled.
     let default = flags & 1 == 1;
     let id = view.u32(tkhd.body + if version == 1 { 20 } else { 12 })?;
-    let media_scale = find(view, mdia, b"mdhd", steps).and_then(|mdhd| scale(view, mdhd));
+    let media_scale = find(view, mdia, *b"mdhd", steps).and_then(|mdhd| scale(view, mdhd));
     let (codec, protection) = sample_entry(view, mdia, steps).unwrap_or_default();
     let edit = match (movie_scale, media_scale) {
-        (Some(movie), Some(media)) => edit(view, trak, (movie, media), steps),
+        (Some(movie), Some(own)) => edit(view, trak, (movie, own), steps),
         _ => None,
     };
     Some(SoundTrack { id, codec, default, protection, edit })
@@ -135,9 +135,9 @@ fn sound_track(
 
 /// Reads the codec word of the track's first sample entry and how it is encrypted.
 fn sample_entry(view: View<'_>, mdia: Box4, steps: &mut usize) -> Option<(String, Option<String>)> {
-    let minf = find(view, mdia, b"minf", steps)?;
-    let stbl = find(view, minf, b"stbl", steps)?;
-    let stsd = find(view, stbl, b"stsd", steps)?;
+    let minf = find(view, mdia, *b"minf", steps)?;
+    let stbl = find(view, minf, *b"stbl", steps)?;
+    let stsd = find(view, stbl, *b"stsd", steps)?;
     let entry = Walk { view, at: stsd.body + 8, end: stsd.end, steps }.next()?;
     let name = printable(&entry.name);
     if VENDOR_PROTECTED.contains(&entry.name) {
@@ -149,24 +149,24 @@ fn sample_entry(view: View<'_>, mdia: Box4, steps: &mut usize) -> Option<(String
     // An encrypted entry keeps the codec's word in sinf/frma and the scheme in sinf/schm, behind the
     // 28 bytes of an audio sample entry.
     let inside = Box4 { body: (entry.body + 28).min(entry.end), ..entry };
-    let sinf = find(view, inside, b"sinf", steps);
-    let within = |name: &[u8; 4], skip: u64, steps: &mut usize| {
+    let sinf = find(view, inside, *b"sinf", steps);
+    let within = |name: [u8; 4], skip: u64, steps: &mut usize| {
         let found = find(view, sinf?, name, steps)?;
         view.text(found.body + skip, 4)
     };
-    let codec = within(b"frma", 0, steps).unwrap_or(name);
-    let scheme = within(b"schm", 4, steps).unwrap_or_else(|| "enca".to_owned());
+    let codec = within(*b"frma", 0, steps).unwrap_or(name);
+    let scheme = within(*b"schm", 4, steps).unwrap_or_else(|| "enca".to_owned());
     Some((codec, Some(scheme)))
 }
 
 /// Reads the edit list: the first edit that shows media; several of them keep only the start.
 fn edit(view: View<'_>, trak: Box4, scales: (u32, u32), steps: &mut usize) -> Option<Edit> {
-    let edts = find(view, trak, b"edts", steps)?;
-    let elst = find(view, edts, b"elst", steps)?;
+    let edts = find(view, trak, *b"edts", steps)?;
+    let elst = find(view, edts, *b"elst", steps)?;
     let wide = view.bytes::<1>(elst.body)?[0] == 1;
     let count = view.u32(elst.body + 4)?.min(64);
     let mut shown = None;
-    let mut edits = 0;
+    let mut shown_count = 0;
     for number in 0..u64::from(count) {
         let (duration, start) = if wide {
             let at = elst.body + 8 + number * 20;
@@ -178,7 +178,7 @@ fn edit(view: View<'_>, trak: Box4, scales: (u32, u32), steps: &mut usize) -> Op
         };
         // A start of -1 is an empty edit: a pause before the sound begins.
         if start >= 0 {
-            edits += 1;
+            shown_count += 1;
             shown.get_or_insert((duration, start));
         }
     }
@@ -188,7 +188,7 @@ fn edit(view: View<'_>, trak: Box4, scales: (u32, u32), steps: &mut usize) -> Op
     Some(Edit {
         skip,
         // Fragmented files write 0 here: their length is not known when the header is written.
-        length: length.filter(|&length| length > 0 && edits == 1),
+        length: length.filter(|&length| length > 0 && shown_count == 1),
         precision: i64::try_from(media / movie + 1).unwrap_or(1),
     })
 }
