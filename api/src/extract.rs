@@ -52,7 +52,6 @@ impl Api {
 
     /// Reads the query.
     pub(crate) fn query<T: Send + 'static>(
-        &self,
         read: ReadQuery<T>,
     ) -> impl Filter<Extract = (Answer<T>,), Error = Infallible> + Clone + use<T> {
         raw_query().map(move |query: Query| {

@@ -139,6 +139,13 @@ enum Values<'a> {
     Object(&'a Map<String, Value>),
 }
 
+/// An optional field: null and absence are `Ok(None)`.
+pub(crate) type Optional<T> = Result<Option<T>, Faulty>;
+
+/// A field was given and is wrong; the fault is noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Faulty;
+
 /// A value as it came.
 enum Raw<'a> {
     Text(&'a str),
@@ -159,14 +166,14 @@ impl<'a> Fields<'a> {
         self.as_text(checks, name, &raw)
     }
 
-    /// Reads a text; null and absence are `Some(None)`, a fault is `None`.
+    /// Reads a text, if it is given.
     pub(crate) fn optional_text(
         &self,
         checks: &mut Checks,
         name: &'static str,
-    ) -> Option<Option<String>> {
-        let Some(raw) = self.given(name) else { return Some(None) };
-        self.as_text(checks, name, &raw).map(Some)
+    ) -> Optional<String> {
+        let Some(raw) = self.given(name) else { return Ok(None) };
+        self.as_text(checks, name, &raw).map(Some).ok_or(Faulty)
     }
 
     /// Reads an integer that must be there.
@@ -175,17 +182,17 @@ impl<'a> Fields<'a> {
         self.as_int(checks, name, &raw)
     }
 
-    /// Reads an integer of at least `least`; null and absence are `Some(None)`, a fault is `None`.
+    /// Reads an integer of at least `least`, if it is given.
     pub(crate) fn optional_int(
         &self,
         checks: &mut Checks,
         name: &'static str,
         least: i64,
-    ) -> Option<Option<i64>> {
+    ) -> Optional<i64> {
         if self.given(name).is_none() {
-            return Some(None);
+            return Ok(None);
         }
-        self.int_from(checks, name, least).map(Some)
+        self.int_from(checks, name, least).map(Some).ok_or(Faulty)
     }
 
     /// Reads an integer of at least `least` that must be there.
@@ -205,22 +212,18 @@ impl<'a> Fields<'a> {
         Some(value)
     }
 
-    /// Reads a boolean; null and absence are `Some(None)`, a fault is `None`.
-    pub(crate) fn optional_bool(
-        &self,
-        checks: &mut Checks,
-        name: &'static str,
-    ) -> Option<Option<bool>> {
-        let Some(raw) = self.given(name) else { return Some(None) };
+    /// Reads a boolean, if it is given.
+    pub(crate) fn optional_bool(&self, checks: &mut Checks, name: &'static str) -> Optional<bool> {
+        let Some(raw) = self.given(name) else { return Ok(None) };
         let (kind, msg) = match parse_bool(&raw) {
-            Ok(value) => return Some(Some(value)),
+            Ok(value) => return Ok(Some(value)),
             Err(NotABool::Word) => {
                 ("bool_parsing", "Input should be a valid boolean, unable to interpret input")
             }
             Err(NotABool::Kind) => ("bool_type", "Input should be a valid boolean"),
         };
         checks.fault(Fault::new(kind, &self.loc(name), msg));
-        None
+        Err(Faulty)
     }
 
     /// Reads one of a few words that must be there.
@@ -234,29 +237,29 @@ impl<'a> Fields<'a> {
         self.as_word(checks, name, &raw, ("literal_error", words))
     }
 
-    /// Reads one of a few words; null and absence are `Some(None)`, a fault is `None`.
+    /// Reads one of a few words, if it is given.
     pub(crate) fn optional_enum(
         &self,
         checks: &mut Checks,
         name: &'static str,
         words: &[&'static str],
-    ) -> Option<Option<&'static str>> {
-        let Some(raw) = self.given(name) else { return Some(None) };
-        self.as_word(checks, name, &raw, ("enum", words)).map(Some)
+    ) -> Optional<&'static str> {
+        let Some(raw) = self.given(name) else { return Ok(None) };
+        self.as_word(checks, name, &raw, ("enum", words)).map(Some).ok_or(Faulty)
     }
 
-    /// Reads an object; null and absence are `Some(None)`, a fault is `None`.
+    /// Reads an object, if it is given.
     pub(crate) fn optional_object(
         &self,
         checks: &mut Checks,
         name: &'static str,
-    ) -> Option<Option<Fields<'a>>> {
-        let Some(raw) = self.given(name) else { return Some(None) };
+    ) -> Optional<Fields<'a>> {
+        let Some(raw) = self.given(name) else { return Ok(None) };
         if let Raw::Json(Value::Object(map)) = raw {
-            return Some(Some(Fields { place: self.loc(name), values: Values::Object(map) }));
+            return Ok(Some(Fields { place: self.loc(name), values: Values::Object(map) }));
         }
         checks.fault(not_an_object(&self.loc(name)));
-        None
+        Err(Faulty)
     }
 
     fn required(&self, checks: &mut Checks, name: &'static str) -> Option<Raw<'a>> {

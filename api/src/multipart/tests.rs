@@ -6,7 +6,7 @@ use http::HeaderValue;
 use super::*;
 use crate::config::Http;
 
-fn form(body: Vec<u8>, limit: u64) -> Form {
+fn form(body: &[u8], limit: u64) -> Form {
     let pieces = stream::iter(body.chunks(7_000).map(Bytes::copy_from_slice).collect::<Vec<_>>());
     open(pieces, limit).unwrap().unwrap()
 }
@@ -28,7 +28,7 @@ fn part(disposition: &str, content: &[u8]) -> Vec<u8> {
 
 async fn only_part(disposition: &str) -> (PartKind, String) {
     let body = [part(disposition, b"x"), b"--B--\r\n".to_vec()].concat();
-    let mut form = form(body, 100);
+    let mut form = form(&body, 100);
     let part = form.next().await.unwrap().unwrap();
     (part.kind(), part.file_name())
 }
@@ -41,7 +41,7 @@ async fn parts_come_out_as_they_went_in() {
         part("name=\"audiofile\"; filename=\"a.wav\"", &content),
         b"--B--\r\n".to_vec(),
     ];
-    let mut form = form(body.concat(), 1 << 20);
+    let mut form = form(&body.concat(), 1 << 20);
     let mut first = form.next().await.unwrap().unwrap();
     assert_eq!((first.name(), first.kind()), ("note", PartKind::Field));
     first.skip().await.unwrap();
@@ -79,7 +79,7 @@ async fn file_names_are_only_text() {
 async fn a_boundary_that_never_comes_is_not_waited_for() {
     let given = Arc::new(AtomicU64::new(0));
     let counter = given.clone();
-    let endless = stream::repeat(Bytes::from_static(&[b'x'; 50_000])).inspect(move |piece| {
+    let endless = stream::repeat(Bytes::from(vec![b'x'; 50_000])).inspect(move |piece| {
         counter.fetch_add(piece.len() as u64, Ordering::Relaxed);
     });
     let mut form = open(endless, u64::MAX / 2).unwrap().unwrap();
@@ -89,8 +89,8 @@ async fn a_boundary_that_never_comes_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_part_over_its_limit_is_cut() {
-    let body = part("name=a; filename=a", &[0; 300_000]);
-    let mut form = form(body, 100_000);
+    let body = part("name=a; filename=a", &vec![0; 300_000]);
+    let mut form = form(&body, 100_000);
     let mut part = form.next().await.unwrap().unwrap();
     let refusal = part.skip().await.unwrap_err();
     assert_eq!(refusal, Refusal::TooLarge(100_000));
@@ -98,9 +98,9 @@ async fn a_part_over_its_limit_is_cut() {
 
 #[tokio::test]
 async fn a_form_that_breaks_off_is_malformed() {
-    let whole = [part("name=a; filename=a", &[0; 50_000]), b"--B--\r\n".to_vec()].concat();
+    let whole = [part("name=a; filename=a", &vec![0; 50_000]), b"--B--\r\n".to_vec()].concat();
     for length in [0, 2, 20, 60, 30_000, whole.len() - 6] {
-        let mut form = form(whole[..length].to_vec(), 1 << 20);
+        let mut form = form(&whole[..length], 1 << 20);
         let read = async {
             while let Some(mut part) = form.next().await? {
                 part.skip().await?;
@@ -114,7 +114,7 @@ async fn a_form_that_breaks_off_is_malformed() {
 #[tokio::test]
 async fn a_swarm_of_parts_is_refused() {
     let body: Vec<u8> = (0..1_000).flat_map(|_| part("name=a", b"")).collect();
-    let mut form = form(body, 1 << 20);
+    let mut form = form(&body, 1 << 20);
     let read = async {
         while let Some(mut part) = form.next().await? {
             part.skip().await?;

@@ -77,14 +77,13 @@ impl Connection {
             ended = connection.as_mut() => Some(ended),
             () = self.stop.cancelled() => None,
         };
-        let ended = match ended {
-            Some(ended) => ended,
-            None => {
-                connection.as_mut().finish();
-                tokio::select! {
-                    ended = connection => ended,
-                    () = self.cut.cancelled() => return,
-                }
+        let ended = if let Some(ended) = ended {
+            ended
+        } else {
+            connection.as_mut().finish();
+            tokio::select! {
+                ended = connection => ended,
+                () = self.cut.cancelled() => return,
             }
         };
         if let Err(error) = ended {

@@ -233,3 +233,28 @@ async fn the_administrators_account_is_made_once() {
     let house = House::over(store, |_| {}).await;
     assert_eq!(house.login("admin").await.status, 200);
 }
+
+#[tokio::test]
+async fn more_sign_ins_than_can_be_hashed_are_sent_away() {
+    let house = Arc::new(House::with(|config| config.auth.hash_concurrency = 1).await);
+    house.account("somebody").await;
+    let tries: Vec<_> = (0..200)
+        .map(|_| {
+            let house = house.clone();
+            tokio::spawn(async move { house.login("somebody").await })
+        })
+        .collect();
+    let (mut let_in, mut sent_away) = (0, 0);
+    for one in tries {
+        let reply = one.await.unwrap();
+        match reply.status {
+            200 => let_in += 1,
+            429 => {
+                assert_eq!(reply.header("retry-after"), "1");
+                sent_away += 1;
+            }
+            other => panic!("answered {other}"),
+        }
+    }
+    assert!(let_in > 0 && sent_away > 0, "{let_in} let in, {sent_away} sent away");
+}

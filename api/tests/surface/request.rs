@@ -64,14 +64,11 @@ impl Request {
 
     /// Returns the request as it goes over the wire.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut head = format!("{} {} HTTP/1.1\r\nHost: test\r\n", self.method, self.path);
-        for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if let Some(body) = &self.body {
-            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
-        }
-        head.push_str("Connection: close\r\n\r\n");
+        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.path)];
+        lines.push("Host: test\r\nConnection: close".to_owned());
+        lines.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}")));
+        lines.extend(self.body.iter().map(|body| format!("Content-Length: {}", body.len())));
+        let head = format!("{}\r\n\r\n", lines.join("\r\n"));
         [head.as_bytes(), self.body.as_deref().unwrap_or_default()].concat()
     }
 
@@ -113,8 +110,9 @@ pub(crate) fn field(part: &str, content: &str) -> Vec<u8> {
 pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     // A server that refuses early may not want all of it; its answer is read all the same.
-    let _ = stream.write_all(bytes).await;
+    let sent = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.expect("the server answers");
+    let read = stream.read_to_end(&mut answer).await;
+    assert!(!answer.is_empty(), "no answer; sent: {sent:?}, read: {read:?}");
     Reply::parse(&answer)
 }

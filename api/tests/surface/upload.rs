@@ -120,7 +120,7 @@ async fn a_form_that_is_broken_is_malformed() {
             upload(&house, &token).body("multipart/form-data; boundary=B", body).send().await;
         reply.refuses(400, "There was an error parsing the body");
     }
-    let whole = [file("audiofile", "a.mp3", &[b'x'; 100_000]), b"--B--\r\n".to_vec()].concat();
+    let whole = [file("audiofile", "a.mp3", &vec![b'x'; 100_000]), b"--B--\r\n".to_vec()].concat();
     let cut = upload(&house, &token).body("multipart/form-data; boundary=B", &whole[..90_000]);
     cut.send().await.refuses(400, "There was an error parsing the body");
     house.until_files(0).await;
@@ -131,11 +131,12 @@ async fn a_recording_over_the_limit_is_cut_early() {
     let house = House::with(|config| config.http.max_upload_bytes = 100_000).await;
     let token = house.user("somebody").await;
     let reason = "The request body is over 100000 bytes.";
-    let most = upload(&house, &token).file("audiofile", "a.mp3", &[b'x'; 100_000]).send().await;
+    let most = upload(&house, &token).file("audiofile", "a.mp3", &vec![b'x'; 100_000]).send().await;
     assert_eq!(most.status, 200);
-    let over = upload(&house, &token).file("audiofile", "a.mp3", &[b'x'; 100_001]).send().await;
+    let over = upload(&house, &token).file("audiofile", "a.mp3", &vec![b'x'; 100_001]).send().await;
     over.refuses(413, reason);
-    let far = upload(&house, &token).file("audiofile", "a.mp3", &[b'x'; 2_000_000]).send().await;
+    let far =
+        upload(&house, &token).file("audiofile", "a.mp3", &vec![b'x'; 2_000_000]).send().await;
     far.refuses(413, reason);
     house.until_files(1).await;
 }
@@ -189,7 +190,7 @@ async fn an_upload_that_breaks_off_leaves_nothing_behind() {
 async fn an_upload_that_creeps_is_cut_off_and_leaves_nothing_behind() {
     let house = House::with(|config| config.http.body_patience_secs = 1).await;
     let token = house.user("somebody").await;
-    let request = upload(&house, &token).file("audiofile", "a.mp3", &[b'x'; 200_000]);
+    let request = upload(&house, &token).file("audiofile", "a.mp3", &vec![b'x'; 200_000]);
     let bytes = request.bytes();
     let mut stream = TcpStream::connect(house.address).await.unwrap();
     stream.write_all(&bytes[..100_000]).await.unwrap();

@@ -17,7 +17,7 @@ pub(super) fn route(api: &Api) -> Route {
     warp::path!("transcript" / "cancel")
         .and(warp::post())
         .and(api.caller())
-        .and(api.query(read_transcript_id))
+        .and(Api::query(read_transcript_id))
         .and(api.context())
         .then(handle)
         .map(respond)

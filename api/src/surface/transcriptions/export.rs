@@ -19,7 +19,7 @@ pub(super) fn route(api: &Api) -> Route {
     warp::path!("transcript" / "export")
         .and(warp::post())
         .and(api.caller())
-        .and(api.query(read))
+        .and(Api::query(read))
         .and(api.context())
         .then(handle)
         .map(respond)

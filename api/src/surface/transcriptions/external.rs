@@ -59,7 +59,7 @@ pub(super) async fn job(api: &Api, id: JobId) -> Answer<Job> {
 pub(super) async fn apply(api: &Api, report: Report) -> Answer<Job> {
     let found = job(api, report.job).await?;
     let chunk = match report.chunk {
-        Some(chunk) => Some(segments(&found, chunk)?),
+        Some(chunk) => Some(segments(&found, &chunk)?),
         None => None,
     };
     if found.state.is_terminal() {
@@ -177,7 +177,7 @@ async fn whole(store: &dyn Store, held: &Job) -> Answer<u32> {
 }
 
 /// Makes the document of a chunk: its text over the window of its number.
-fn segments(job: &Job, new: NewChunk) -> Answer<Segments> {
+fn segments(job: &Job, new: &NewChunk) -> Answer<Segments> {
     let place = ["body", "new_chunk", "chunk_no"];
     let last = last_number(job);
     if new.number > last {

@@ -18,7 +18,7 @@ impl Wish {
         let size = fields.optional_int(checks, "size", 1);
         // At least 1, so never negative.
         let whole = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
-        Some(Self { page: whole(page?), size: whole(size?) })
+        Some(Self { page: whole(page.ok()?), size: whole(size.ok()?) })
     }
 
     /// Returns whether the client leaves it to us.
@@ -53,14 +53,15 @@ impl Slice {
     pub(super) fn answer<T>(self, total: u64, entries: Vec<T>) -> Page<T> {
         let size = u64::from(self.size);
         let pages = total.div_ceil(size);
-        Page { page: self.page, size, total, pages, transcriptions: entries }
+        Page { number: self.page, size, total, pages, transcriptions: entries }
     }
 }
 
 /// One page; the member is called `transcriptions` whatever it holds.
 #[derive(Debug, Serialize)]
 pub(super) struct Page<T> {
-    page: u64,
+    #[serde(rename = "page")]
+    number: u64,
     size: u64,
     total: u64,
     pages: u64,

@@ -39,12 +39,13 @@ fn read(checks: &mut Checks, query: &Query, body: &Document) -> Option<Change> {
     let secret = query.text(checks, "secret_admin_token");
     let body = body.fields(checks)?;
     let password = body.optional_text(checks, "password");
-    if let Some(Some(password)) = &password {
+    if let Ok(Some(password)) = &password {
         keeps_password_rule(checks, &body, password);
     }
     let can_interact = body.optional_bool(checks, "can_interact");
     let (user, secret) = (AccountId(user?), secret?);
-    Some(Change { user, secret, password: password?, can_interact: can_interact? })
+    let (password, can_interact) = (password.ok()?, can_interact.ok()?);
+    Some(Change { user, secret, password, can_interact })
 }
 
 /// A new password ends every session of the account; the store does that in the same transaction.

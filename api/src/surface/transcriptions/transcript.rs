@@ -21,7 +21,7 @@ pub(super) fn route(api: &Api) -> Route {
     warp::path!("transcript")
         .and(warp::get())
         .and(api.caller())
-        .and(api.query(read))
+        .and(Api::query(read))
         .and(api.context())
         .then(handle)
         .map(respond)

@@ -106,8 +106,10 @@ impl WorkerView {
 #[derive(Debug, Serialize)]
 pub(super) struct Chunk {
     id: u64,
-    chunk_order: u32,
-    chunk_size_secs: u32,
+    #[serde(rename = "chunk_order")]
+    order: u32,
+    #[serde(rename = "chunk_size_secs")]
+    size_secs: u32,
     transcription: String,
 }
 
@@ -116,8 +118,8 @@ impl Chunk {
     pub(super) fn of(job: &Job, chunk: &Segments) -> Self {
         Self {
             id: chunk_id(job.id.0, chunk.chunk),
-            chunk_order: chunk.chunk,
-            chunk_size_secs: job.chunk_limit_secs,
+            order: chunk.chunk,
+            size_secs: job.chunk_limit_secs,
             transcription: chunk.text(),
         }
     }

@@ -15,7 +15,7 @@ use crate::validate::{Checks, Query};
 pub(super) fn route(api: &Api) -> Route {
     warp::path!("worker" / "transcription_status")
         .and(warp::get())
-        .and(api.query(read))
+        .and(Api::query(read))
         .and(api.context())
         .then(handle)
         .map(respond)

@@ -9,7 +9,7 @@ use super::view::{STATES, WorkerView};
 use crate::Api;
 use crate::answer::{Answer, Refusal, Success, respond};
 use crate::routes::Route;
-use crate::validate::{Checks, Document, Fields, Query};
+use crate::validate::{Checks, Document, Faulty, Fields, Query};
 
 /// The answer to a secret that is not the one.
 pub(super) const WRONG_SECRET: Refusal = Refusal::Unauthorized("Invalid secret worker token");
@@ -30,13 +30,12 @@ fn read(checks: &mut Checks, query: &Query, body: &Document) -> Option<(String, 
     let body = body.fields(checks)?;
     let job = body.int(checks, "transcription_id").map(JobId);
     let state = body.optional_enum(checks, "current_state", STATES);
-    let chunk = match body.optional_object(checks, "new_chunk") {
-        Some(Some(fields)) => read_chunk(checks, &fields).map(Some),
-        Some(None) => Some(None),
-        None => None,
-    };
-    let state = state?.and_then(JobState::parse);
-    Some((secret?, Report { job: job?, state, chunk: chunk? }))
+    let chunk = body.optional_object(checks, "new_chunk");
+    let chunk = chunk.and_then(|fields| {
+        fields.map(|fields| read_chunk(checks, &fields).ok_or(Faulty)).transpose()
+    });
+    let state = state.ok()?.and_then(JobState::parse);
+    Some((secret?, Report { job: job?, state, chunk: chunk.ok()? }))
 }
 
 fn read_chunk(checks: &mut Checks, fields: &Fields<'_>) -> Option<NewChunk> {
