@@ -12,6 +12,8 @@
 //! - [`account`], [`media`]: who owns what, and where its bytes are.
 //! - [`event`]: what producers send and what the daemon publishes.
 
+#![forbid(unsafe_code)]
+
 pub mod account;
 pub mod audio;
 pub mod chunk;
