@@ -31,11 +31,14 @@ pub(crate) const PARTITION: i32 = 0;
 #[async_trait]
 pub trait Bus: Send + Sync + Debug {
     /// Publishes a message; durable when it returns.
+    ///
+    /// A repeat after an error, or after a dropped call, may publish it twice.
     async fn publish(&self, topic: &str, message: Message) -> Result<()>;
 
     /// Joins a consumer group on one topic.
     ///
-    /// Deliveries of a partition come in order, starting at the group's committed offset.
+    /// Deliveries of a partition come in order, starting at the group's committed offset. A partition goes to
+    /// one member at a time; the others wait in [`next`](Consumer::next) until that one is dropped.
     async fn subscribe(&self, topic: &str, group: &str) -> Result<Box<dyn Consumer>>;
 }
 
@@ -51,7 +54,8 @@ pub trait Consumer: Send + Debug {
     /// Marks a delivery as done.
     ///
     /// Deliveries may be acknowledged in any order; the committed offset moves only past those before which
-    /// nothing is open, so a crash repeats messages and never skips one.
+    /// nothing is open, so a crash repeats messages and never skips one. An offset that is not open changes
+    /// nothing. Cancel safe: a repeat, or the next acknowledgement, makes up for a dropped or failed call.
     async fn ack(&mut self, partition: i32, offset: i64) -> Result<()>;
 }
 

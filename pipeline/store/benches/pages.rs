@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use scribed_schemas::id::{AccountId, JobId};
-use scribed_store::conformance::{at, chunk, claim_at, new_job};
+use scribed_store::conformance::{at, chunk, claim_at, message, new_job};
 use scribed_store::{NewJob, SqliteConfig, SqliteStore, Store};
 use tokio::runtime::Runtime;
 
@@ -65,7 +65,33 @@ fn main() {
     let claim = || {
         runtime.block_on(store.claim(claim_at(10))).expect("a claim").expect("a queued job");
     };
-    println!("a claim out of {JOBS} queued jobs, durable: {:.0?}", median(100, claim));
+    println!("a claim out of {JOBS} queued jobs, durable: {:.2?}", median(100, claim));
+    for callers in [1, 64] {
+        let rate = runtime.block_on(durable_writes(&store, callers));
+        println!("durable writes by {callers} callers at once: {rate:.0}/s");
+    }
+    let began = Instant::now();
+    let db = rusqlite::Connection::open(&path).expect("the database");
+    let whole: String = db.query_row("PRAGMA quick_check", [], |row| row.get(0)).expect("a check");
+    let length = std::fs::metadata(&path).expect("the file").len() >> 20;
+    println!("check after an unclean stop, {length} MiB: {:.2?}, {whole}", began.elapsed());
+}
+
+/// Returns how many writes a second become durable when so many callers write one after another.
+async fn durable_writes(store: &Arc<SqliteStore>, callers: u32) -> f64 {
+    const WRITES: u32 = 640;
+    let began = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..callers {
+        let store = Arc::clone(store);
+        tasks.spawn(async move {
+            for _ in 0..WRITES / callers {
+                store.append("bench", message(1)).await.expect("a durable message");
+            }
+        });
+    }
+    tasks.join_all().await;
+    f64::from(WRITES) / began.elapsed().as_secs_f64()
 }
 
 /// Makes the schema and the long job, in progress.
@@ -125,7 +151,7 @@ fn compare(what: &str, near: impl Fn(), far: impl Fn()) {
     }
     let (near, far) = (middle(near_times), middle(far_times));
     let ratio = far.as_secs_f64() / near.as_secs_f64();
-    println!("{what}: {far:.0?} against {near:.0?}, ratio {ratio:.2}");
+    println!("{what}: {far:.2?} against {near:.2?}, ratio {ratio:.2}");
 }
 
 /// Returns the median time of a piece of work.

@@ -109,6 +109,10 @@ impl SqliteStore {
     /// Finishes what is queued, folds the log into the database, and closes it.
     ///
     /// Every later call of any holder answers `Unavailable`. Dropping the store does the same, blocking.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may leave the store half closed; the last holder's drop closes the rest.
     pub async fn close(self: std::sync::Arc<Self>) {
         self.readers.close().await;
         let stopped = tokio::task::spawn_blocking(move || self.writer.stop()).await;

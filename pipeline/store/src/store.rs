@@ -5,6 +5,8 @@
 //! every later call of any caller; an `Err` with [`ErrorKind::Unavailable`](crate::ErrorKind) may have
 //! happened or not, and every method is safe to repeat.
 //!
+//! Cancel safety: a call that is dropped before it returned may have happened or not, as with `Unavailable`.
+//!
 //! Time comes in as an argument; no backend reads a clock.
 
 use async_trait::async_trait;

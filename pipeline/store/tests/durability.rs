@@ -3,6 +3,7 @@
 
 use std::error::Error as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -214,6 +215,17 @@ async fn a_refused_write_does_not_undo_those_committed_with_it() {
     let count = |wanted| answers.iter().filter(|answer| **answer == wanted).count();
     assert_eq!((count(Ok(())), count(Err(ErrorKind::Conflict))), (100, 100));
     assert_eq!(store.accounts(None, 1_000).await.unwrap().len(), 100);
+}
+
+#[tokio::test]
+async fn only_the_owner_may_read_the_files() {
+    let (_folder, path) = fresh();
+    let store = open(&path);
+    fill(&store).await;
+    for file in [path.clone(), beside(&path, "-wal")] {
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
 }
 
 #[tokio::test]

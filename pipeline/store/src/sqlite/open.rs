@@ -1,5 +1,7 @@
 //! Opening: checks of folder and file, connections with their settings, the schema brought up to date.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -33,6 +35,7 @@ pub(super) fn open(path: &Path, config: &Config) -> Result<Opened, Failure> {
     refuse_network_file_system(folder)?;
     let (users, alone) = Users::join(path).map_err(|e| lock::refused(folder, e))?;
     let unclean = alone && left_over_log(path);
+    make_private(path).map_err(|e| lock::refused(folder, e))?;
     let mut writing = connect(path, folder, config)?;
     schema::refuse_foreign(&writing)?;
     if unclean {
@@ -64,6 +67,18 @@ fn refuse_network_file_system(folder: &Path) -> Result<(), Failure> {
         folder.display()
     );
     Err(Failure::because(ErrorKind::Unavailable, why))
+}
+
+/// Makes the file, where it is missing, so that only its owner can read the hashes in it.
+///
+/// SQLite gives its log the same mode. A file that exists is not even opened here: closing it would drop
+/// the locks that other connections of this process have on it (<https://sqlite.org/howtocorrupt.html> §2.2).
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(()),
+    }
 }
 
 /// Returns whether the last user stopped without closing: the last to close removes the log.
