@@ -146,8 +146,10 @@ async fn engine(catalog: &Catalog, folder: &Path, path: &Path) -> Result<(Engine
         if id == "org.scribed.whisper" { stage.with("model", model()) } else { stage }
     });
     let pipeline = PipelineConfig { name: "default".into(), stages: stages.to_vec() };
-    let store =
-        Arc::new(SqliteStore::open(&folder.join("bench.db"), &scribed_store::Config::default())?);
+    let store = Arc::new(SqliteStore::open(
+        &folder.join("bench.db"),
+        &scribed_store::SqliteConfig::default(),
+    )?);
     let engine = Engine::new(Parts {
         store,
         media: Arc::new(media),

@@ -254,11 +254,11 @@ fn fault(code: FaultCode, message: impl Into<String>) -> Fault {
 
 /// Returns the fault of a job whose preparation failed.
 fn fault_of(error: &Error) -> Fault {
+    use scribed_media::ErrorKind::{BadKey, NotFound};
+
     let code = match error {
         Error::NoSuchPipeline { .. } => FaultCode::NoSuchPipeline,
-        Error::Media(media) if media.kind == scribed_media::ErrorKind::NotFound => {
-            FaultCode::MediaGone
-        }
+        Error::Media(media) if matches!(media.kind, NotFound | BadKey) => FaultCode::MediaGone,
         Error::Stage(stage) => stage.reason.code(),
         Error::Store(_) | Error::Media(_) => FaultCode::Unavailable,
     };
