@@ -152,11 +152,11 @@ async fn more_clients_than_places_wait_their_turn() {
 
 /// Sends bytes as they are and returns the status of the answer, or 0 without one.
 async fn status_of(house: &House, bytes: &[u8]) -> u16 {
-    let mut stream = TcpStream::connect(house.address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
+    let mut stream = TcpStream::connect(house.address).await.expect("the server listens");
+    stream.write_all(bytes).await.expect("the server reads");
     let answer = closed(&mut stream).await;
     let status = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
-    status.map_or(0, |digits| digits.parse().unwrap())
+    status.map_or(0, |digits| digits.parse().expect("a status"))
 }
 
 #[tokio::test]
@@ -252,13 +252,13 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+        String::from_utf8_lossy(&self.0.lock().expect("nobody panics in here")).into_owned()
     }
 }
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().expect("nobody panics in here").extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
