@@ -50,7 +50,7 @@ pub(crate) struct Inspection {
     pub(crate) incomplete: bool,
     /// Layout told before the reader looks.
     pub(crate) declared: Option<Declared>,
-    /// Bytes that the file would have if it were not cut off, where it is.
+    /// Bytes that the file would have if it were not cut off, where it is or may be.
     pub(crate) whole_len: Option<u64>,
 }
 

@@ -54,6 +54,11 @@ impl Damage {
         self.lost_frames > 0
     }
 
+    /// The file was cut off: what could not be decoded last was not whole.
+    pub(crate) fn cut_off(&mut self) {
+        self.open = None;
+    }
+
     /// The recording ended; tells what is left to tell.
     pub(crate) fn finish(&mut self, end: i64) {
         if let Some((start, packets)) = self.open.take() {

@@ -286,6 +286,9 @@ impl Decoding<'_> {
             return Err(self.nothing(ending));
         };
         sound.blocks.finish(out)?;
+        if ending == Ending::CutOff {
+            sound.damage.cut_off();
+        }
         sound.damage.finish(sound.end);
         let end = convert_frames(sound.end, sound.rate, sound.source_rate);
         let length = seconds(end, sound.source_rate);

@@ -42,7 +42,7 @@ pub(crate) fn at_opening(
             "the headers of the {container} file cannot be read, near byte {at}: {}",
             reason(error)
         ),
-        None if matches!(error, Error::Unsupported(text) if text.starts_with("core (probe)")) => {
+        None if is_unknown(error) => {
             format!(
                 "this is no recording in a known format: none begins in the first {} bytes",
                 u64::from(config.probe_bytes).min(at)
@@ -52,6 +52,11 @@ pub(crate) fn at_opening(
             format!("the headers of the file cannot be read, near byte {at}: {}", reason(error))
         }
     })
+}
+
+/// Tells whether no known format was found at all.
+pub(crate) fn is_unknown(error: &Error) -> bool {
+    matches!(error, Error::Unsupported(text) if text.starts_with("core (probe)"))
 }
 
 /// Refuses a track for its codec.

@@ -96,12 +96,13 @@ impl<'a> Opening<'a, '_> {
             return self.cut_mp4(whole);
         }
         let opened = self.probe(Shape::Seekable(self.recording.len()));
-        // Matroska files that are cut off, or whose directory is damaged, can still be read in order.
-        let in_order = matches!(inspection.container, Some("matroska" | "webm"));
-        if opened.is_err() && in_order && self.gauge.stopped().is_none() {
-            return self.probe(Shape::Forward);
+        // Files that are cut off, or whose directory is damaged, can often still be read in order.
+        match opened {
+            Err(error) if !fault::is_unknown(&error) && self.gauge.stopped().is_none() => {
+                self.probe(Shape::Forward).map_err(|_| error)
+            }
+            opened => opened,
         }
-        opened
     }
 
     /// Opens a cut-off MP4: its reader wants the last box to end inside the file.

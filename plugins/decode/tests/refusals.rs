@@ -171,6 +171,27 @@ fn cut_off_files_give_what_they_have() {
 }
 
 #[test]
+fn every_container_that_can_be_read_in_order_survives_a_cut() {
+    for file in [
+        "pcm.aiff",
+        "ima-adpcm.wav",
+        "aac-fragmented.mp4",
+        "aac.aac",
+        "flac.mkv",
+        "vorbis.ogg",
+        "video-opus.webm",
+    ] {
+        let mut cut = media(&format!("containers/{file}"));
+        cut.bytes.truncate(cut.bytes.len() / 10 * 7);
+        let run = testing::run::<Decode>(json!({}), [cut]).expect(file);
+        let frames = run.facts.last().and_then(|facts| facts.frames).expect("a length");
+        let codes: Vec<_> = run.warnings.iter().map(|warning| warning.code.as_str()).collect();
+        assert_eq!(codes, ["truncated"], "{file}");
+        assert!(frames > 16_000, "{file}: {frames}");
+    }
+}
+
+#[test]
 fn damage_is_skipped_and_told() {
     for file in ["damaged.flac", "damaged.mp3", "damaged.ogg", "damaged.aac", "damaged.mp4"] {
         let (frames, rate, warnings) = summary(file);

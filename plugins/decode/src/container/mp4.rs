@@ -11,6 +11,9 @@ const MAX_BOXES: usize = 20_000;
 /// Sample entries of vendors whose samples are always encrypted: Apple `FairPlay`, Audible.
 const VENDOR_PROTECTED: [[u8; 4]; 3] = [*b"drms", *b"aavd", *b"p608"];
 
+/// Length told for a file whose own does not matter, in bytes.
+const BEYOND_ANY_END: u64 = 1 << 62;
+
 /// One box: its name and where its content lies.
 #[derive(Debug, Clone, Copy)]
 struct Box4 {
@@ -87,6 +90,10 @@ pub(super) fn inspect(view: View<'_>, brand: [u8; 4]) -> Inspection {
         inspection.incomplete = true;
         return inspection;
     };
+    // Nobody knows where a fragmented file ends, and its last fragment may be half there.
+    if find(view, moov, *b"mvex", &mut steps).is_some() {
+        inspection.whole_len = Some(BEYOND_ANY_END);
+    }
     // mvhd: version 0 has its time scale after two 32-bit times, version 1 after two 64-bit ones.
     let movie_scale = find(view, moov, *b"mvhd", &mut steps).and_then(|mvhd| scale(view, mvhd));
     let traks: Vec<Box4> = Walk { view, at: moov.body, end: moov.end, steps: &mut steps }
