@@ -22,14 +22,19 @@ fn main() -> Result<(), Box<dyn Error>> {
                 println!("{}", serde_json::json!({ "folder": folder, "segments": segments }));
             }
         }
-        println!("{}", serde_json::json!({ "folder": folder, "secs": started.elapsed().as_secs_f64() }));
+        println!(
+            "{}",
+            serde_json::json!({ "folder": folder, "secs": started.elapsed().as_secs_f64() })
+        );
     }
     Ok(())
 }
 
 fn read(folder: &Path, number: u32) -> Result<Chunk, Box<dyn Error>> {
     let raw = fs::read(folder.join(format!("{number}.f32")))?;
-    let spans: Vec<Span> = serde_json::from_slice(&fs::read(folder.join(format!("{number}.json")))?)?;
-    let samples = raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let spans: Vec<Span> =
+        serde_json::from_slice(&fs::read(folder.join(format!("{number}.json")))?)?;
+    let samples =
+        raw.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     Ok(Chunk { number, samples, source_rate: 16_000, spans })
 }

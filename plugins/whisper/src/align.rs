@@ -23,8 +23,14 @@ const DEPTH_DB: f32 = 35.0;
 /// And at least this above the quietest tenth of it, in dB.
 const CLEARANCE_DB: f32 = 4.0;
 
-/// A segment's bounds are moved outwards over speech by at most so many hops: 200 ms.
-const REACH: usize = 20;
+/// A pause between segments is looked for so many hops around where the model has it: 400 ms.
+const REACH: usize = 40;
+
+/// Shorter pauses are those inside words, before plosives: 80 ms.
+const SHORTEST_PAUSE: usize = 8;
+
+/// Shorter sounds are clicks: 30 ms.
+const SHORTEST_SOUND: usize = 3;
 
 /// A border between words is moved by at most so many hops: 80 ms.
 const SNAP: usize = 8;
@@ -64,74 +70,85 @@ impl Loudness {
         Self { levels: (0..count).map(level).collect() }
     }
 
-    /// Places words between two samples; neither `earliest` nor `latest` is passed.
+    /// Places words between two samples.
     ///
-    /// Returns one pair of samples for each word, in order, without overlap.
+    /// Returns one pair of samples for each word, in order, without overlap, inside the bounds.
     pub(crate) fn place(
         &self,
         words: &[&str],
         (start, end): (usize, usize),
-        (earliest, latest): (usize, usize),
     ) -> Vec<(usize, usize)> {
         if words.is_empty() {
             return Vec::new();
         }
-        let earliest_hop = earliest.div_ceil(HOP);
-        let latest_hop = (latest / HOP).min(self.levels.len()).max(earliest_hop);
-        let start = (start / HOP).clamp(earliest_hop, latest_hop);
-        let end = end.div_ceil(HOP).clamp(start, latest_hop);
-        let threshold = self.threshold(start, end);
-        let (start, end) = self.bounds((start, end), (earliest_hop, latest_hop), threshold);
-        if end < start + words.len() {
-            return squeezed(words.len(), (start * HOP).max(earliest), (end * HOP).min(latest));
+        let first = (start.div_ceil(HOP)).min(self.levels.len());
+        let last = (end / HOP).clamp(first, self.levels.len());
+        let speech = self.speech((first, last));
+        let (first, last) = speech.trimmed((first, last));
+        if last < first + words.len() {
+            return squeezed(words.len(), start.max(first * HOP), end);
         }
-        let borders = self.borders(words, (start, end), threshold);
+        let borders = self.borders(words, (first, last), &speech);
         let mut placed = Vec::with_capacity(words.len());
-        let mut from = start;
-        for border in borders.into_iter().chain([end]) {
-            let (first, last) = self.trimmed((from, border), threshold);
-            placed.push(((first * HOP).max(earliest), (last * HOP).min(latest)));
+        let mut from = first;
+        for border in borders.into_iter().chain([last]) {
+            let (first, last) = speech.trimmed((from, border));
+            placed.push(((first * HOP).max(start), (last * HOP).min(end)));
             from = border;
         }
         placed
+    }
+
+    /// Returns where one segment ends and the next starts, given where the model says so.
+    ///
+    /// The model is a little off, and a rest of the sentence before would be taken for the first
+    /// word of the next; so the longest pause around is looked for.
+    pub(crate) fn pause(
+        &self,
+        (end, start): (usize, usize),
+        within: (usize, usize),
+    ) -> (usize, usize) {
+        let (end, start) = (end.min(start) / HOP, start.max(end).div_ceil(HOP));
+        let from = end.saturating_sub(REACH).max(within.0.div_ceil(HOP));
+        let to = (start + REACH).min(within.1 / HOP).max(from);
+        let speech = self.speech((from, to));
+        match speech.longest_pause() {
+            Some((first, last)) => (first * HOP, last * HOP),
+            None => {
+                let quietest = self.quietest((end + start) / 2, (from, to));
+                (quietest * HOP, quietest * HOP)
+            }
+        }
     }
 
     fn level(&self, hop: usize) -> f32 {
         self.levels.get(hop).copied().unwrap_or(-100.0)
     }
 
-    /// Returns the level that tells speech from pauses in a stretch.
-    fn threshold(&self, start: usize, end: usize) -> f32 {
-        let mut levels = self.levels.get(start..end).unwrap_or_default().to_vec();
-        levels.sort_by(f32::total_cmp);
-        let loudest = levels.last().copied().unwrap_or(0.0);
-        let quiet = levels.get(levels.len() / 10).copied().unwrap_or(-100.0);
-        (quiet + CLEARANCE_DB).max(loudest - DEPTH_DB).min(loudest)
-    }
-
-    /// Trims silence off a segment, or reaches out to speech that goes on beyond it.
-    fn bounds(&self, (start, end): Hops, (earliest, latest): Hops, threshold: f32) -> Hops {
-        let speech = |hop: usize| self.level(hop) >= threshold;
-        let (mut from, mut to) = (start, end);
-        if speech(from) {
-            while from > earliest && start - from < REACH && speech(from - 1) {
-                from -= 1;
+    /// Tells speech from pauses in a stretch.
+    fn speech(&self, (from, to): Hops) -> Speech {
+        let levels = self.levels.get(from..to).unwrap_or_default();
+        let mut sorted = levels.to_vec();
+        sorted.sort_by(f32::total_cmp);
+        let loudest = sorted.last().copied().unwrap_or(0.0);
+        let quiet = sorted.get(sorted.len() / 10).copied().unwrap_or(-100.0);
+        let threshold = (quiet + CLEARANCE_DB).max(loudest - DEPTH_DB).min(loudest);
+        let mut loud: Vec<bool> = levels.iter().map(|level| *level >= threshold).collect();
+        // A click is not speech.
+        for run in loud.chunk_by_mut(|a, b| a == b) {
+            if run.len() < SHORTEST_SOUND {
+                run.fill(false);
             }
         }
-        if to > from && speech(to - 1) {
-            while to < latest && to - end < REACH && speech(to) {
-                to += 1;
-            }
-        }
-        self.trimmed((from, to), threshold)
+        Speech { from, loud }
     }
 
     /// Returns the borders between words.
     #[expect(clippy::cast_precision_loss, reason = "a chunk has 3,000 hops")]
-    fn borders(&self, words: &[&str], (start, end): Hops, threshold: f32) -> Vec<usize> {
+    fn borders(&self, words: &[&str], (start, end): Hops, speech: &Speech) -> Vec<usize> {
         let weights: Vec<f32> = words.iter().map(|word| weight(word)).collect();
         let whole: f32 = weights.iter().sum();
-        let speech: Vec<usize> = (start..end).filter(|hop| self.level(*hop) >= threshold).collect();
+        let speech: Vec<usize> = (start..end).filter(|hop| speech.at(*hop)).collect();
         let mut borders = Vec::with_capacity(words.len());
         let mut said = 0.0;
         let mut last = start;
@@ -160,25 +177,62 @@ impl Loudness {
         };
         (from..=to).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(guess)
     }
+}
+
+/// Which hops of a stretch are speech.
+struct Speech {
+    from: usize,
+    loud: Vec<bool>,
+}
+
+impl Speech {
+    fn at(&self, hop: usize) -> bool {
+        hop.checked_sub(self.from).and_then(|index| self.loud.get(index)).is_some_and(|loud| *loud)
+    }
 
     /// Cuts silence off both ends of a run, if anything is left of it.
-    fn trimmed(&self, (start, end): Hops, threshold: f32) -> Hops {
-        let speech = |hop: &usize| self.level(*hop) >= threshold;
-        let first = (start..end).find(speech);
-        let last = (start..end).rfind(speech);
+    fn trimmed(&self, (start, end): Hops) -> Hops {
+        let first = (start..end).find(|hop| self.at(*hop));
+        let last = (start..end).rfind(|hop| self.at(*hop));
         first.zip(last).map_or((start, end), |(first, last)| (first, last + 1))
+    }
+
+    /// Returns the longest pause that is long enough to lie between sentences.
+    fn longest_pause(&self) -> Option<Hops> {
+        let mut best: Option<Hops> = None;
+        let mut at = self.from;
+        for run in self.loud.chunk_by(|a, b| a == b) {
+            let length = best.map_or(SHORTEST_PAUSE - 1, |(first, last)| last - first);
+            if run.first() == Some(&false) && run.len() > length {
+                best = Some((at, at + run.len()));
+            }
+            at += run.len();
+        }
+        best
     }
 }
 
-/// Returns the likely length of a word, in letters.
+/// Returns the likely length of a word, in letters. Two letters for one sound count once.
 fn weight(word: &str) -> f32 {
     let count = |kind: fn(char) -> bool| {
         let count = word.chars().filter(|c| kind(*c)).count();
         f32::from(u16::try_from(count).unwrap_or(u16::MAX))
     };
-    let letters = count(char::is_alphanumeric) + LETTERS_PER_DIGIT * count(char::is_numeric);
+    let mut before = ' ';
+    let mut shared = 0.0;
+    for letter in word.chars().flat_map(char::to_lowercase) {
+        let one_sound = matches!((before, letter), ('t' | 's' | 'c' | 'p' | 'w', 'h') | ('c', 'k'));
+        if one_sound || (letter == before && letter.is_alphabetic()) {
+            shared += 1.0;
+        }
+        before = letter;
+    }
+    let letters = count(char::is_alphanumeric) - shared;
     let pause = word.ends_with(['.', ',', '?', '!', ';', ':', '。', '、']);
-    letters + LETTERS_MORE + if pause { LETTERS_BEFORE_PAUSE } else { 0.0 }
+    letters
+        + LETTERS_MORE
+        + LETTERS_PER_DIGIT * count(char::is_numeric)
+        + if pause { LETTERS_BEFORE_PAUSE } else { 0.0 }
 }
 
 /// More words than hops: they share the time evenly.

@@ -63,8 +63,8 @@ impl Model {
             path: fs::canonicalize(&config.model).unwrap_or_else(|_| config.model.clone()),
             changed: metadata.modified().ok(),
             len: metadata.len(),
-            device: config.use_gpu.then_some(config.gpu_device),
-            flash_attn: config.flash_attn,
+            device: config.on_gpu().then_some(config.gpu_device),
+            flash_attn: config.flash_attn(),
         };
         // Held while loading, so that two instances do not load the same weights.
         let mut models = locked(&MODELS);
@@ -141,9 +141,9 @@ impl Drop for Slot {
 
 fn load(config: &Config, host: &Host) -> Option<WhisperContext> {
     let mut parameters = WhisperContextParameters::default();
-    parameters.use_gpu(config.use_gpu);
+    parameters.use_gpu(config.on_gpu());
     parameters.gpu_device(i32::try_from(config.gpu_device).unwrap_or(i32::MAX));
-    parameters.flash_attn(config.flash_attn);
+    parameters.flash_attn(config.flash_attn());
     ffi::with_log(host, || WhisperContext::new_with_params(&config.model, parameters)).ok()
 }
 

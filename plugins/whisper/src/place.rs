@@ -10,6 +10,9 @@ use crate::{
     words,
 };
 
+/// Samples around the first and last segment in which their words may lie: 200 ms.
+const EDGE: usize = 3_200;
+
 /// Turns an attempt into segments with positions in the recording.
 ///
 /// Segments do not overlap and stay inside the chunk; words stay inside their segment, and no word
@@ -21,49 +24,69 @@ pub(crate) fn segments(
     limits: &Limits,
 ) -> Vec<Segment> {
     let loudness = Loudness::of(samples);
-    let mut segments = Vec::with_capacity(attempt.pieces.len());
-    let mut earliest = 0;
-    for (index, piece) in attempt.pieces.iter().enumerate() {
-        let text = gates::text(std::slice::from_ref(piece));
-        let text =
-            text.trim_matches(|c: char| c.is_whitespace() || c == char::REPLACEMENT_CHARACTER);
-        if text.is_empty() {
-            continue;
-        }
-        // What the next segment is sure of is not taken from it.
-        let next = attempt.pieces.get(index + 1).map_or(samples.len(), |next| next.start);
-        let latest = next.max(piece.end).min(samples.len()).max(earliest);
-        let bounds = (piece.start.max(earliest), piece.end.min(samples.len()));
-        let spelled = words::spell(&piece.tokens, attempt.language.as_deref());
-        let texts: Vec<&str> = spelled.iter().map(|word| word.text.as_str()).collect();
-        let placed = loudness.place(&texts, bounds, (earliest, latest));
-        let words: Vec<Word> = spelled
-            .into_iter()
-            .zip(&placed)
-            .map(|(word, at)| {
-                let (start, end) = in_recording(*at, map);
-                Word { text: word.text, start, end, probability: word.probability }
-            })
-            .collect();
-        let (first, last) =
-            placed.first().zip(placed.last()).map_or(bounds, |(first, last)| (first.0, last.1));
-        earliest = earliest.max(last);
-        let (start, end) = words
-            .first()
-            .zip(words.last())
-            .map_or_else(|| in_recording((first, last), map), |(a, z)| (a.start, z.end));
-        segments.push(Segment {
-            start,
-            end: end.max(start),
-            text: text.to_owned(),
-            words,
-            avg_log_prob: gates::avg_log_prob(std::slice::from_ref(piece)),
-            no_speech_prob: piece.no_speech_prob,
-            temperature: attempt.temperature,
-            flags: limits.flags(attempt, piece),
-        });
+    let bounds = bounds(&attempt.pieces, samples.len(), &loudness);
+    let placed = attempt.pieces.iter().zip(bounds);
+    placed.filter_map(|(piece, at)| segment(attempt, piece, at, &loudness, map, limits)).collect()
+}
+
+/// Returns the samples of each piece: in order, without overlap.
+fn bounds(pieces: &[Piece], samples: usize, loudness: &Loudness) -> Vec<(usize, usize)> {
+    let middle = |piece: &Piece| usize::midpoint(piece.start, piece.end);
+    let mut bounds = Vec::with_capacity(pieces.len());
+    // What is before the first word and behind the last is searched too: both times of the model
+    // may be a little inside.
+    let mut start = pieces.first().map_or(0, |first| first.start.saturating_sub(EDGE));
+    for pair in pieces.windows(2) {
+        let [piece, next] = pair else { continue };
+        let within = (middle(piece).max(start), middle(next).min(samples));
+        let (end, next_start) = loudness.pause((piece.end, next.start), within);
+        bounds.push((start, end.max(start)));
+        start = next_start.max(start);
     }
-    segments
+    if let Some(last) = pieces.last() {
+        bounds.push((start, (last.end + EDGE).min(samples).max(start)));
+    }
+    bounds
+}
+
+fn segment(
+    attempt: &Attempt,
+    piece: &Piece,
+    bounds: (usize, usize),
+    loudness: &Loudness,
+    map: &ChunkMap,
+    limits: &Limits,
+) -> Option<Segment> {
+    let text = gates::text(std::slice::from_ref(piece));
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == char::REPLACEMENT_CHARACTER);
+    if text.is_empty() {
+        return None;
+    }
+    let spelled = words::spell(&piece.tokens, attempt.language.as_deref());
+    let texts: Vec<&str> = spelled.iter().map(|word| word.text.as_str()).collect();
+    let placed = loudness.place(&texts, bounds);
+    let words: Vec<Word> = spelled
+        .into_iter()
+        .zip(placed)
+        .map(|(word, at)| {
+            let (start, end) = in_recording(at, map);
+            Word { text: word.text, start, end, probability: word.probability }
+        })
+        .collect();
+    let (start, end) = words
+        .first()
+        .zip(words.last())
+        .map_or_else(|| in_recording(bounds, map), |(first, last)| (first.start, last.end));
+    Some(Segment {
+        start,
+        end,
+        text: text.to_owned(),
+        words,
+        avg_log_prob: gates::avg_log_prob(std::slice::from_ref(piece)),
+        no_speech_prob: piece.no_speech_prob,
+        temperature: attempt.temperature,
+        flags: limits.flags(attempt, piece),
+    })
 }
 
 /// Maps a word to the recording. One that lies over a seam, where silence was cut out, belongs to the

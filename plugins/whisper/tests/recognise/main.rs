@@ -1,0 +1,10 @@
+//! The stage through its real vtable, on the demo model.
+//!
+//! - [`speech`]: text, words and times of real recordings.
+//! - [`ladder`]: what happens to doubtful chunks, and that results repeat.
+//! - [`refusals`]: options and models that cannot be used.
+
+mod ladder;
+mod recordings;
+mod refusals;
+mod speech;
