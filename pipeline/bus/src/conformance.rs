@@ -1,7 +1,7 @@
 //! Conformance: every promise of [`Bus`](crate::Bus) as a function, for every backend alike.
 //!
-//! A backend's test file calls [`bus_conformance!`](crate::bus_conformance) with a way to open a fresh
-//! [`Bench`]; each promise becomes one test of its name.
+//! A backend's test file calls [`bus_conformance!`](crate::bus_conformance) with a way to open a
+//! fresh [`Bench`]; each promise becomes one test of its name.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a broken promise is a panic")]
 
 use std::any::Any;

@@ -1,8 +1,8 @@
 //! The embedded bus: topics on the queue of the store, for one machine.
 //!
-//! It stands on [`Store::append`], [`Store::read`], [`Store::committed`] and [`Store::commit`], which is
-//! why this crate imports the store: a message and the jobs that come of it are then durable by one
-//! file, and a fresh machine needs no broker.
+//! It stands on [`Store::append`], [`Store::read`], [`Store::committed`] and [`Store::commit`],
+//! which is why this crate imports the store: a message and the jobs that come of it are then
+//! durable by one file, and a fresh machine needs no broker.
 //!
 //! ```text
 //! publish ─► store.append ─► wake ─┐
@@ -147,7 +147,8 @@ impl Consumer for EmbeddedConsumer {
     async fn next(&mut self) -> Result<Delivery> {
         self.take_seat().await?;
         if self.active.as_ref().is_some_and(|active| active.window.room() == 0) {
-            // Only `ack` makes room, and it needs this very consumer: the caller drops this call first.
+            // Only `ack` makes room, and it needs this very consumer: the caller drops this call
+            // first.
             return std::future::pending().await;
         }
         let shared = Arc::clone(&self.shared);

@@ -1,10 +1,10 @@
 //! Messages in and out: topics, consumer groups, acknowledgement.
 //!
-//! [`Bus`] is the promise. Delivery is at least once: a message may come again after a crash, so whoever
-//! handles it de-duplicates by its id, which the store does.
+//! [`Bus`] is the promise. Delivery is at least once: a message may come again after a crash, so
+//! whoever handles it de-duplicates by its id, which the store does.
 //!
-//! [`MemoryBus`] is the reference and serves tests, [`EmbeddedBus`] stands on the queue of the store.
-//! With feature `conformance`, the module of that name holds every promise as a test.
+//! [`MemoryBus`] is the reference and serves tests, [`EmbeddedBus`] stands on the queue of the
+//! store. With feature `conformance`, the module of that name holds every promise as a test.
 #![forbid(unsafe_code)]
 
 use std::fmt::Debug;
@@ -37,8 +37,9 @@ pub trait Bus: Send + Sync + Debug {
 
     /// Joins a consumer group on one topic.
     ///
-    /// Deliveries of a partition come in order, starting at the group's committed offset. A partition goes to
-    /// one member at a time; the others wait in [`next`](Consumer::next) until that one is dropped.
+    /// Deliveries of a partition come in order, starting at the group's committed offset. A
+    /// partition goes to one member at a time; the others wait in [`next`](Consumer::next) until
+    /// that one is dropped.
     async fn subscribe(&self, topic: &str, group: &str) -> Result<Box<dyn Consumer>>;
 }
 
@@ -53,9 +54,10 @@ pub trait Consumer: Send + Debug {
 
     /// Marks a delivery as done.
     ///
-    /// Deliveries may be acknowledged in any order; the committed offset moves only past those before which
-    /// nothing is open, so a crash repeats messages and never skips one. An offset that is not open changes
-    /// nothing. Cancel safe: a repeat, or the next acknowledgement, makes up for a dropped or failed call.
+    /// Deliveries may be acknowledged in any order; the committed offset moves only past those
+    /// before which nothing is open, so a crash repeats messages and never skips one. An offset
+    /// that is not open changes nothing. Cancel safe: a repeat, or the next acknowledgement, makes
+    /// up for a dropped or failed call.
     async fn ack(&mut self, partition: i32, offset: i64) -> Result<()>;
 }
 

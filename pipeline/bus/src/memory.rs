@@ -105,7 +105,8 @@ impl Consumer for MemoryConsumer {
         let (shared, topic) = (Arc::clone(&self.shared), self.place.0.clone());
         let window = self.window().await?;
         if window.room() == 0 {
-            // Only `ack` makes room, and it needs this very consumer: the caller drops this call first.
+            // Only `ack` makes room, and it needs this very consumer: the caller drops this call
+            // first.
             return std::future::pending().await;
         }
         loop {

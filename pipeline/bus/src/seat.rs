@@ -1,6 +1,7 @@
 //! Seats: one member at a time consumes a group's only partition, the others wait for its seat.
 //!
-//! Kafka gives each partition to one member of a group, and the buses here have one partition a topic.
+//! Kafka gives each partition to one member of a group, and the buses here have one partition a
+//! topic.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

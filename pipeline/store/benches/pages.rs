@@ -1,7 +1,7 @@
 //! What a page costs, wherever it lies: 100,000 jobs, 1,000,000 chunks, page 1 against page 1,000.
 //!
-//! `cargo bench -p scribed-store --bench pages` fills a database in the temporary folder (about 1 GiB,
-//! half a minute) and prints medians and their ratios.
+//! `cargo bench -p scribed-store --bench pages` fills a database in the temporary folder (about 1
+//! GiB, half a minute) and prints medians and their ratios.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Conformance: every promise of [`Store`](crate::Store) as a function, for every backend alike.
 //!
-//! A backend's test file calls [`store_conformance!`](crate::store_conformance) with a way to open a
-//! fresh store; each promise becomes one test of its name. A promise added to the list reaches every
-//! backend at once. Time is a number here, so leases run out without waiting.
+//! A backend's test file calls [`store_conformance!`](crate::store_conformance) with a way to open
+//! a fresh store; each promise becomes one test of its name. A promise added to the list reaches
+//! every backend at once. Time is a number here, so leases run out without waiting.
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a broken promise is a panic")]
 
 use std::any::Any;
@@ -195,7 +195,8 @@ pub fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
     result.expect_err("this call is refused").kind
 }
 
-/// Expands to one test per promise, each against the store of a fresh [`Bench`] that `$open` yields.
+/// Expands to one test per promise, each against the store of a fresh [`Bench`] that `$open`
+/// yields.
 ///
 /// `tests/memory.rs` of this crate shows the shortest call.
 #[macro_export]

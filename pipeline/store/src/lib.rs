@@ -1,8 +1,8 @@
 //! State: accounts, media, jobs and their text.
 //!
 //! [`Store`] is the promise; [`error`] says what can go wrong.
-//! [`MemoryStore`] is the reference and serves tests, [`SqliteStore`] keeps one machine's state in one
-//! file, [`FaultyStore`] makes either fail on purpose.
+//! [`MemoryStore`] is the reference and serves tests, [`SqliteStore`] keeps one machine's state in
+//! one file, [`FaultyStore`] makes either fail on purpose.
 //! With feature `conformance`, the module of that name holds every promise as a test.
 #![forbid(unsafe_code)]
 

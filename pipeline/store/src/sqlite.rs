@@ -1,9 +1,10 @@
 //! SQLite: one machine's state in one file, durable at every commit.
 //!
-//! Write-ahead log with `synchronous = FULL`; one [`writer`] thread that commits in groups, a few
-//! [`readers`] beside it.
-//! [`open`] checks the file, [`schema`] migrates it, [`lock`] keeps a second daemon away.
-//! The tables are in `schemas/sqlite/`; a person may read them with any SQLite shell while the daemon runs.
+//! Write-ahead log with `synchronous = FULL`; one `writer` thread that commits in groups, a few
+//! `readers` beside it.
+//! `open` checks the file, `schema` migrates it, `lock` keeps a second daemon away.
+//! The tables are in `schemas/sqlite/`; a person may read them with any SQLite shell while the
+//! daemon runs.
 
 use std::path::{Path, PathBuf};
 
@@ -62,7 +63,8 @@ impl Default for Config {
 
 /// A store in one SQLite file.
 ///
-/// Several processes may have one file open; only one of them should be a daemon, see [`lock`](Self::lock).
+/// Several processes may have one file open; only one of them should be a daemon, see
+/// [`lock`](Self::lock).
 #[derive(Debug)]
 pub struct SqliteStore {
     path: PathBuf,
@@ -73,14 +75,15 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database file `path`, makes it where it is missing, and brings its schema up to date.
+    /// Opens the database file `path`, makes it where it is missing, and brings its schema up to
+    /// date.
     ///
     /// Blocks: reads the whole file when the last process stopped without closing it.
     ///
     /// # Errors
     ///
-    /// `NotFound` when the folder is missing, `Denied` when it cannot be written, `Corrupt` when the
-    /// file is damaged, another program's, or of a newer version. The source says what to do.
+    /// `NotFound` when the folder is missing, `Denied` when it cannot be written, `Corrupt` when
+    /// the file is damaged, another program's, or of a newer version. The source says what to do.
     pub fn open(path: &Path, config: &Config) -> Result<Self> {
         let attempt = || format!("open the database {}", path.display());
         let opened = open::open(path, config).map_err(|failure| failure.during(attempt()))?;
@@ -108,7 +111,8 @@ impl SqliteStore {
 
     /// Finishes what is queued, folds the log into the database, and closes it.
     ///
-    /// Every later call of any holder answers `Unavailable`. Dropping the store does the same, blocking.
+    /// Every later call of any holder answers `Unavailable`. Dropping the store does the same,
+    /// blocking.
     ///
     /// # Cancel safety
     ///

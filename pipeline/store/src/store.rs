@@ -1,11 +1,13 @@
 //! The trait [`Store`]: what every backend promises.
 //!
-//! Read each method as a specification: what is durable on return, what a repeat does, what others see.
-//! Unless a method says otherwise, its effect is durable when it returns `Ok`, atomic, and visible to
-//! every later call of any caller; an `Err` with [`ErrorKind::Unavailable`](crate::ErrorKind) may have
-//! happened or not, and every method is safe to repeat.
+//! Read each method as a specification: what is durable on return, what a repeat does, what others
+//! see. Unless a method says otherwise, its effect is durable when it returns `Ok`, atomic, and
+//! visible to every later call of any caller; an `Err` with
+//! [`ErrorKind::Unavailable`](crate::ErrorKind) may have happened or not, and every method is safe
+//! to repeat.
 //!
-//! Cancel safety: a call that is dropped before it returned may have happened or not, as with `Unavailable`.
+//! Cancel safety: a call that is dropped before it returned may have happened or not, as with
+//! `Unavailable`.
 //!
 //! Time comes in as an argument; no backend reads a clock.
 
@@ -42,8 +44,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Changes an account and returns it; `NotFound` when there is none.
     ///
-    /// A new password hash raises the password epoch by one and revokes every refresh family, in the
-    /// same transaction.
+    /// A new password hash raises the password epoch by one and revokes every refresh family, in
+    /// the same transaction.
     async fn update_account(
         &self,
         id: AccountId,
@@ -59,10 +61,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Exchanges the presented token for the next one of its family.
     ///
     /// Of any number of concurrent callers with one token exactly one gets `Rotated`.
-    /// A token that was rotated already revokes its family and answers `Reused`, unless it is the one
-    /// just before the current and was rotated at or after `grace_since`: then it answers `Rotated` again
-    /// with the family's current hash replaced by `next_hash`. A `grace_since` that is not before `now`
-    /// means no grace. Of a known family, every hash but the current one counts as rotated already.
+    /// A token that was rotated already revokes its family and answers `Reused`, unless it is the
+    /// one just before the current and was rotated at or after `grace_since`: then it answers
+    /// `Rotated` again with the family's current hash replaced by `next_hash`. A `grace_since` that
+    /// is not before `now` means no grace. Of a known family, every hash but the current one counts
+    /// as rotated already.
     async fn rotate_refresh(&self, rotation: RefreshRotation) -> Result<Rotation>;
 
     /// Revokes every family of an account.
@@ -80,8 +83,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Creates a job, its media row with it; the same idempotency key of one owner is the same job.
     ///
-    /// `Existing` returns the earlier job and stores nothing; a repeat under the same job id answers it too. `Conflict` when the key was used with
-    /// another `fingerprint`. With `one_active` set, `ActiveJob` when the owner has a job that is not terminal.
+    /// `Existing` returns the earlier job and stores nothing; a repeat under the same job id
+    /// answers it too. `Conflict` when the key was used with another `fingerprint`. With
+    /// `one_active` set, `ActiveJob` when the owner has a job that is not terminal.
     async fn submit(&self, job: NewJob) -> Result<Submitted>;
 
     /// Finds a job.
@@ -92,18 +96,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Takes the next job that may be worked on, or none.
     ///
-    /// Eligible is a claimable job whose `not_before` has come, and an `in_progress` job whose lease has
-    /// run out. Order: priority, then age. The job is `in_progress` on return, its fence one higher, its
-    /// lease the caller's. Of concurrent callers each gets another job.
+    /// Eligible is a claimable job whose `not_before` has come, and an `in_progress` job whose
+    /// lease has run out. Order: priority, then age. The job is `in_progress` on return, its fence
+    /// one higher, its lease the caller's. Of concurrent callers each gets another job.
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>>;
 
-    /// Takes this very job if it is eligible, as [`claim`](Self::claim) does; `None` when it is not.
+    /// Takes this very job if it is eligible, as [`claim`](Self::claim) does; `None` when it is
+    /// not.
     async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>>;
 
     /// Renews a lease and notes progress; `Fenced` when the fence is old (lost or cancelled).
     ///
-    /// A lease that has run out may be renewed as long as nobody else claimed the job. `NotFound`, here and
-    /// in the calls below that take a fence, when there is no such job.
+    /// A lease that has run out may be renewed as long as nobody else claimed the job. `NotFound`,
+    /// here and in the calls below that take a fence, when there is no such job.
     async fn renew(
         &self,
         id: JobId,
@@ -117,10 +122,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Stores the text of one chunk: first write wins.
     ///
-    /// `Stored` when it is new, `Same` when the same text stands there already, `Different` when another
-    /// does (nothing changes). Texts compare by [`Segments::text`]; numbers that JSON does not know are
-    /// stored as the nearest that it does. `Fenced` when the fence is old. Raises `ready_chunks` over every chunk that
-    /// now follows without a gap, and sets `description` with chunk 0, in the same transaction.
+    /// `Stored` when it is new, `Same` when the same text stands there already, `Different` when
+    /// another does (nothing changes). Texts compare by [`Segments::text`]; numbers that JSON does
+    /// not know are stored as the nearest that it does. `Fenced` when the fence is old. Raises
+    /// `ready_chunks` over every chunk that now follows without a gap, and sets `description` with
+    /// chunk 0, in the same transaction.
     async fn put_chunk(
         &self,
         id: JobId,
@@ -129,7 +135,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<PutChunk>;
 
-    /// Returns readable chunks in order: numbers from `from`, below `ready_chunks`, at most `limit`.
+    /// Returns readable chunks in order: numbers from `from`, below `ready_chunks`, at most
+    /// `limit`.
     ///
     /// Costs the same wherever `from` lies.
     async fn chunks(&self, id: JobId, from: u32, limit: u32) -> Result<Vec<Segments>>;
@@ -143,8 +150,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Cancels a job, whoever works on it.
     ///
     /// A job that is not terminal becomes `completed_partially` when it has a readable chunk, else
-    /// `cancelled`; its fence grows, so its worker is refused from now on. `None` when it was terminal
-    /// before; `NotFound` when there is none.
+    /// `cancelled`; its fence grows, so its worker is refused from now on. `None` when it was
+    /// terminal before; `NotFound` when there is none.
     async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Option<Job>>;
 
     // --- queue (what the embedded bus stands on) --------------------------------------------

@@ -1,7 +1,8 @@
 //! Transitions: how a job, its lease and a refresh family move from one state to the next.
 //!
-//! Pure functions on the rows themselves. Every backend reads a row, applies one of these, and writes
-//! the row back in one transaction, so that no two backends can disagree about the state machine.
+//! Pure functions on the rows themselves. Every backend reads a row, applies one of these, and
+//! writes the row back in one transaction, so that no two backends can disagree about the state
+//! machine.
 
 use scribed_schemas::account::Account;
 use scribed_schemas::id::AccountId;
@@ -102,8 +103,8 @@ pub(crate) fn noted(job: &mut Job, note: FactsNote) {
     }
 }
 
-/// Compares a chunk with what is stored under its number: by its text, since times and probabilities
-/// of the same text may differ in the last digit from run to run.
+/// Compares a chunk with what is stored under its number: by its text, since times and
+/// probabilities of the same text may differ in the last digit from run to run.
 pub(crate) fn compared(stored: &Segments, offered: &Segments) -> PutChunk {
     if stored.text() == offered.text() { PutChunk::Same } else { PutChunk::Different }
 }

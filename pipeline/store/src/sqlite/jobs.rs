@@ -28,14 +28,16 @@ pub(super) const FIRST_LOST: &str = "SELECT priority, created, id FROM jobs
 
 /// A page of all jobs; passes over what comes before it in `jobs_by_created` alone.
 ///
-/// CROSS JOIN keeps SQLite from beginning with the table (<https://sqlite.org/optoverview.html> §7.3).
+/// CROSS JOIN keeps SQLite from beginning with the table (<https://sqlite.org/optoverview.html>
+/// §7.3).
 pub(super) const PAGE_OF_ALL: &str = "SELECT jobs.* FROM
      (SELECT id FROM jobs ORDER BY created DESC, id DESC LIMIT ?1 OFFSET ?2) AS page
      CROSS JOIN jobs ON jobs.id = page.id ORDER BY jobs.created DESC, jobs.id DESC";
 
 /// A page of one owner's jobs; passes over what comes before it in `jobs_by_owner` alone.
 pub(super) const PAGE_OF_OWNER: &str = "SELECT jobs.* FROM
-     (SELECT id FROM jobs WHERE owner = ?3 ORDER BY created DESC, id DESC LIMIT ?1 OFFSET ?2) AS page
+     (SELECT id FROM jobs WHERE owner = ?3 ORDER BY created DESC, id DESC LIMIT ?1 OFFSET ?2)
+     AS page
      CROSS JOIN jobs ON jobs.id = page.id ORDER BY jobs.created DESC, jobs.id DESC";
 
 /// The newest job of an owner that is not done.

@@ -21,8 +21,8 @@ impl FolderLock {
     ///
     /// # Errors
     ///
-    /// `Locked` with the holder's pid when another process has it, `Denied` when the folder cannot be
-    /// written, `NotFound` when there is no such folder.
+    /// `Locked` with the holder's pid when another process has it, `Denied` when the folder cannot
+    /// be written, `NotFound` when there is no such folder.
     pub fn take(folder: &Path) -> Result<Self> {
         let attempt = || format!("lock the state folder {}", folder.display());
         let mut file =
@@ -46,9 +46,11 @@ pub(super) struct Users {
 }
 
 impl Users {
-    /// Joins the users of a database; the flag tells whether there was no other, in this process or any.
+    /// Joins the users of a database; the flag tells whether there was no other, in this process or
+    /// any.
     ///
-    /// Who is alone keeps the others out until [`let_in`](Self::let_in), so it may check the file in peace.
+    /// Who is alone keeps the others out until [`let_in`](Self::let_in), so it may check the file
+    /// in peace.
     pub(super) fn join(database: &Path) -> io::Result<(Self, bool)> {
         let file = open(&beside(database, "-users"))?;
         match file.try_lock() {
@@ -95,8 +97,8 @@ pub(super) fn refused(folder: &Path, error: io::Error) -> Failure {
 /// Says that a folder cannot be written, and what to do.
 pub(super) fn unwritable(folder: &str, why: &str) -> String {
     format!(
-        "the folder {folder} cannot be written ({why}); give the user that runs scribed the right to \
-         write there, or set another state folder"
+        "the folder {folder} cannot be written ({why}); give the user that runs scribed the right \
+         to write there, or set another state folder"
     )
 }
 

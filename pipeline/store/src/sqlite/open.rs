@@ -1,4 +1,5 @@
-//! Opening: checks of folder and file, connections with their settings, the schema brought up to date.
+//! Opening: checks of folder and file, connections with their settings, the schema brought up to
+//! date.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,8 +15,8 @@ use crate::error::ErrorKind;
 /// Prepared statements that a connection keeps; there are fewer kinds of them.
 const STATEMENT_CACHE: usize = 64;
 
-/// File systems without the locks and the shared memory that the write-ahead log needs, by the magic
-/// number that statfs(2) gives.
+/// File systems without the locks and the shared memory that the write-ahead log needs, by the
+/// magic number that statfs(2) gives.
 const NETWORK_FILE_SYSTEMS: [(u32, &str); 4] =
     [(0x6969, "NFS"), (0x517b, "SMB"), (0xff53_4d42, "CIFS"), (0xfe53_4d42, "SMB2")];
 
@@ -71,8 +72,9 @@ fn refuse_network_file_system(folder: &Path) -> Result<(), Failure> {
 
 /// Makes the file, where it is missing, so that only its owner can read the hashes in it.
 ///
-/// SQLite gives its log the same mode. A file that exists is not even opened here: closing it would drop
-/// the locks that other connections of this process have on it (<https://sqlite.org/howtocorrupt.html> §2.2).
+/// SQLite gives its log the same mode. A file that exists is not even opened here: closing it would
+/// drop the locks that other connections of this process have on it
+/// (<https://sqlite.org/howtocorrupt.html> §2.2).
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     match options.write(true).create_new(true).mode(0o600).open(path) {
@@ -128,7 +130,7 @@ fn prepare_file(db: &Connection) -> Result<(), Failure> {
 
 /// Reads the whole file once and looks for damage.
 fn check(db: &Connection, path: &Path) -> Result<(), Failure> {
-    tracing::warn!(database = %path.display(), "the last stop was not clean: checking the database");
+    tracing::warn!(database = %path.display(), "the last stop was unclean: checking the file");
     let mut statement = db.prepare("PRAGMA quick_check(3)")?;
     let found = statement.query_map([], |row| row.get::<_, String>(0))?;
     let found = found.collect::<Result<Vec<_>, _>>()?;

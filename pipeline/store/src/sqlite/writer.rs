@@ -3,7 +3,8 @@
 //! ```text
 //! callers ─► bounded queue ─► BEGIN IMMEDIATE
 //!                              SAVEPOINT · request 1 · RELEASE
-//!                              SAVEPOINT · request 2 · ROLLBACK TO   (refused: only its own effect goes)
+//!                              SAVEPOINT · request 2 · ROLLBACK TO   (refused: only its own effect
+//! goes)
 //!                             COMMIT ─► one sync ─► answers 1 and 2
 //! ```
 //!
