@@ -6,6 +6,7 @@
 use std::{env, error::Error, fs};
 
 use scribed_plugin::testing::{self, Audio};
+use scribed_schemas::audio::seconds;
 use scribed_stage_vad::Vad;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,11 +24,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     let run = testing::run::<Vad>(options, [Audio::mono(16_000, samples)])?;
     for chunk in run.items {
-        println!("chunk {}: {:.2} s", chunk.number, chunk.samples.len() as f32 / 16_000.0);
+        let len = i64::try_from(chunk.samples.len())?;
+        println!("chunk {}: {:.2} s", chunk.number, seconds(len, 16_000));
         for span in &chunk.spans {
-            let seconds = |frames: i64| frames as f64 / f64::from(chunk.source_rate);
+            let at = |frame| seconds(frame, chunk.source_rate);
             let (start, end) = (span.source_start, span.source_start + span.source_len);
-            println!("  {:8.2} - {:8.2}", seconds(start), seconds(end));
+            println!("  {:8.2} - {:8.2}", at(start), at(end));
         }
         if let Some(folder) = &folder {
             let raw: Vec<u8> = chunk.samples.iter().flat_map(|s| s.to_le_bytes()).collect();

@@ -24,14 +24,8 @@ pub(crate) struct Frame {
     pub(crate) samples: Samples,
     /// Samples that are really there; less than [`FRAME`] only before a gap or the end.
     pub(crate) len: usize,
-}
-
-/// What comes out of the framer, in order.
-pub(crate) enum Cut {
-    /// A frame.
-    Frame(Frame),
-    /// The next frame does not follow the one before.
-    Gap,
+    /// It does not follow the frame before.
+    pub(crate) after_gap: bool,
 }
 
 /// Collects samples until they make a frame.
@@ -77,18 +71,22 @@ impl Framer {
     }
 }
 
-impl Cuts<'_> {
-    /// Returns the next frame or gap.
-    pub(crate) fn next(&mut self) -> Option<Cut> {
-        if self.gap {
-            if let Some(frame) = self.framer.begun.take() {
-                return Some(Cut::Frame(frame));
-            }
-            self.gap = false;
-            return Some(Cut::Gap);
+impl Iterator for Cuts<'_> {
+    type Item = Frame;
+
+    fn next(&mut self) -> Option<Frame> {
+        if self.gap
+            && let Some(frame) = self.framer.begun.take()
+        {
+            return Some(frame);
         }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (at, after_gap) = (self.at, self.gap);
+        self.gap = false;
         let frame =
-            self.framer.begun.get_or_insert(Frame { at: self.at, samples: [0.0; FRAME], len: 0 });
+            self.framer.begun.get_or_insert(Frame { at, samples: [0.0; FRAME], len: 0, after_gap });
         let count = (FRAME - frame.len).min(self.rest.len());
         let (taken, rest) = self.rest.split_at(count);
         if let Some(room) = frame.samples.get_mut(frame.len..frame.len + count) {
@@ -98,13 +96,7 @@ impl Cuts<'_> {
         self.rest = rest;
         self.at = self.at.saturating_add(i64::try_from(count).unwrap_or(0));
         self.framer.expected = Some(self.at);
-        if frame.len < FRAME {
-            if frame.len == 0 {
-                self.framer.begun = None;
-            }
-            return None;
-        }
-        self.framer.begun.take().map(Cut::Frame)
+        if frame.len < FRAME { None } else { self.framer.begun.take() }
     }
 }
 
@@ -116,45 +108,38 @@ mod tests {
         AudioBlock { samples, channels: 1, sample_rate: 16_000, start_frame, source_rate: 16_000 }
     }
 
-    fn positions(framer: &mut Framer, block: AudioBlock<'_>) -> Vec<Option<(i64, usize)>> {
-        let mut cuts = framer.take(block);
-        let mut seen = Vec::new();
-        while let Some(cut) = cuts.next() {
-            seen.push(match cut {
-                Cut::Frame(frame) => Some((frame.at, frame.len)),
-                Cut::Gap => None,
-            });
-        }
-        seen
+    /// Returns position, length, and whether a gap came before.
+    fn positions(framer: &mut Framer, block: AudioBlock<'_>) -> Vec<(i64, usize, bool)> {
+        framer.take(block).map(|frame| (frame.at, frame.len, frame.after_gap)).collect()
     }
 
     #[test]
     fn frames_go_on_over_the_border_of_blocks() {
         let mut framer = Framer::default();
-        assert_eq!(positions(&mut framer, block(&[0.5; 500], 0)), [Some((0, 320))]);
-        assert_eq!(positions(&mut framer, block(&[0.5; 140], 500)), [Some((320, 320))]);
+        assert_eq!(positions(&mut framer, block(&[0.5; 500], 0)), [(0, 320, false)]);
+        assert_eq!(positions(&mut framer, block(&[0.5; 140], 500)), [(320, 320, false)]);
         assert!(framer.finish().is_none());
     }
 
     #[test]
     fn a_gap_ends_the_frame_that_has_begun() {
         let mut framer = Framer::default();
-        assert_eq!(positions(&mut framer, block(&[0.5; 400], 0)), [Some((0, 320))]);
+        assert_eq!(positions(&mut framer, block(&[0.5; 400], 0)), [(0, 320, false)]);
         let after = positions(&mut framer, block(&[0.5; 320], 1_000));
-        assert_eq!(after, [Some((320, 80)), None, Some((1_000, 320))]);
+        assert_eq!(after, [(320, 80, false), (1_000, 320, true)]);
     }
 
     #[test]
     fn a_millisecond_off_is_not_a_gap() {
         let mut framer = Framer::default();
-        assert_eq!(positions(&mut framer, block(&[0.5; 320], 0)), [Some((0, 320))]);
-        assert_eq!(positions(&mut framer, block(&[0.5; 320], 330)), [Some((320, 320))]);
+        assert_eq!(positions(&mut framer, block(&[0.5; 320], 0)), [(0, 320, false)]);
+        assert_eq!(positions(&mut framer, block(&[0.5; 320], 330)), [(320, 320, false)]);
     }
 
     #[test]
     fn a_block_that_goes_back_gives_only_what_is_new() {
         let mut framer = Framer::default();
         assert_eq!(positions(&mut framer, block(&[0.5; 640], 0)).len(), 2);
-        assert_eq!(positions(&mut framer, block(&[0.5; 640], 320)), [Some((640, 320))]);
+        assert_eq!(positions(&mut framer, block(&[0.5; 640], 320)), [(640, 320, false)]);
     }
 }

@@ -103,16 +103,14 @@ mod tests {
     fn kept(config: &Config, picture: &str) -> String {
         let mut keeper = Keeper::new(config);
         let mut answer = vec![b'_'; picture.len()];
-        let mut at = 0;
         let mut mark = |frame: Frame| {
             let index = usize::try_from(frame.at).unwrap();
             answer[index] = picture.as_bytes()[index];
             Ok(())
         };
-        for sign in picture.bytes() {
-            let frame = Frame { at, samples: [0.0; FRAME], len: FRAME };
+        for (at, sign) in (0..).zip(picture.bytes()) {
+            let frame = Frame { at, samples: [0.0; FRAME], len: FRAME, after_gap: false };
             keeper.push(frame, sign == b'#', &mut mark).unwrap();
-            at += 1;
         }
         keeper.finish();
         String::from_utf8(answer).unwrap()

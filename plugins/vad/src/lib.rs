@@ -32,12 +32,7 @@ mod webrtc;
 use scribed_plugin::prelude::*;
 
 pub use self::config::Config;
-use self::{
-    detect::Detector,
-    frames::{Cut, Framer},
-    keep::Keeper,
-    pack::Packer,
-};
+use self::{detect::Detector, frames::Framer, keep::Keeper, pack::Packer};
 
 /// The stage `org.scribed.vad`.
 #[derive(Debug)]
@@ -82,20 +77,15 @@ impl Stage for Vad {
             return Err(StageError::Cancelled);
         }
         self.packer.set_source_rate(block.source_rate);
-        let mut cuts = self.framer.take(block);
-        while let Some(cut) = cuts.next() {
-            match cut {
-                Cut::Frame(frame) => {
-                    if let Some((frame, speech)) = self.detector.push(frame) {
-                        self.keeper.push(frame, speech, |kept| self.packer.push(&kept, out))?;
-                    }
+        for frame in self.framer.take(block) {
+            if frame.after_gap {
+                for (frame, speech) in self.detector.finish() {
+                    self.keeper.push(frame, speech, |kept| self.packer.push(&kept, out))?;
                 }
-                Cut::Gap => {
-                    for (frame, speech) in self.detector.finish() {
-                        self.keeper.push(frame, speech, |kept| self.packer.push(&kept, out))?;
-                    }
-                    self.keeper.finish();
-                }
+                self.keeper.finish();
+            }
+            if let Some((frame, speech)) = self.detector.push(frame) {
+                self.keeper.push(frame, speech, |kept| self.packer.push(&kept, out))?;
             }
         }
         Ok(())

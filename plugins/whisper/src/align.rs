@@ -112,13 +112,11 @@ impl Loudness {
         let from = end.saturating_sub(REACH).max(within.0.div_ceil(HOP));
         let to = (start + REACH).min(within.1 / HOP).max(from);
         let speech = self.speech((from, to));
-        match speech.longest_pause() {
-            Some((first, last)) => (first * HOP, last * HOP),
-            None => {
-                let quietest = self.quietest((end + start) / 2, (from, to));
-                (quietest * HOP, quietest * HOP)
-            }
+        if let Some((first, last)) = speech.longest_pause() {
+            return (first * HOP, last * HOP);
         }
+        let quietest = self.quietest(usize::midpoint(end, start), (from, to)) * HOP;
+        (quietest, quietest)
     }
 
     fn level(&self, hop: usize) -> f32 {
@@ -172,7 +170,7 @@ impl Loudness {
         let from = guess.saturating_sub(SNAP).max(lowest);
         let to = (guess + SNAP).min(highest);
         let cost = |hop: usize| {
-            let level = (self.level(hop) + self.level(hop.saturating_sub(1))) / 2.0;
+            let level = f32::midpoint(self.level(hop), self.level(hop.saturating_sub(1)));
             level + SNAP_COST_DB * hop.abs_diff(guess) as f32
         };
         (from..=to).min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(guess)

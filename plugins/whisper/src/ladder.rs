@@ -31,12 +31,12 @@ impl Ladder {
     ///
     /// # Errors
     /// [`StageError::InvalidConfig`] for a language that the model does not know.
-    pub(crate) fn new(config: Config, model: Arc<Model>, host: Host) -> Result<Self> {
+    pub(crate) fn new(config: &Config, model: Arc<Model>, host: Host) -> Result<Self> {
         let multilingual = model.context().is_multilingual();
         let language =
             ffi::with_log(&host, || Language::choose(config.language.as_deref(), multilingual))?;
         let parameters =
-            ffi::with_log(&host, || Parameters::new(&config, language, model.context()));
+            ffi::with_log(&host, || Parameters::new(config, language, model.context()));
         let beam = (config.beam_size > 1).then_some(Strategy::Beam(config.beam_size));
         let samples = config
             .temperatures
@@ -45,7 +45,7 @@ impl Ladder {
         Ok(Self {
             slot: model.slot(&host)?,
             parameters,
-            limits: Limits::new(&config),
+            limits: Limits::new(config),
             rungs: beam.into_iter().chain(samples).collect(),
             model,
             host,

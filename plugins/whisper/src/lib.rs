@@ -54,7 +54,7 @@ impl Stage for Whisper {
     fn open(config: Config, host: Host) -> Result<Self> {
         config.validate()?;
         let model = Model::shared(&config, &host)?;
-        Ok(Self { ladder: Ladder::new(config, model, host)? })
+        Ok(Self { ladder: Ladder::new(&config, model, host)? })
     }
 
     fn process(&mut self, chunk: ChunkBlock<'_>, out: &mut Out<'_, SegmentsKind>) -> Result<()> {

@@ -4,6 +4,8 @@
 //! - [`ladder`]: what happens to doubtful chunks, and that results repeat.
 //! - [`refusals`]: options and models that cannot be used.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod ladder;
 mod recordings;
 mod refusals;
