@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The harness: the daemon seen from outside.
+//!
+//! [`Daemon`] is a real daemon on a free port with a state folder of its own; [`Client`] is somebody
+//! who uses it over HTTP; [`Program`] runs the other commands. [`eventually`] waits for conditions,
+//! the only waiting there is. [`audio`] are the recordings, [`errors`] tells how far a text is off.
+#![forbid(unsafe_code)]
+
+pub mod audio;
+pub mod build;
+pub mod client;
+pub mod daemon;
+pub mod program;
+pub mod text;
+pub mod wait;
+
+pub use client::{Answer, Client, Job};
+pub use daemon::{Daemon, Setup};
+pub use program::{Program, Ran};
+pub use text::{Errors, errors};
+pub use wait::eventually;

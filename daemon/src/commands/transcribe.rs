@@ -137,10 +137,7 @@ async fn all(engine: &Engine, ask: &Transcribe, destinations: &[Destination]) ->
             if let Some(path) = destination {
                 write(path, &document.bytes)?;
             } else {
-                if printed {
-                    output::line("");
-                }
-                output::raw(&document.bytes);
+                print(&document, printed);
                 printed = true;
             }
             Ok(job)
@@ -154,6 +151,17 @@ async fn all(engine: &Engine, ask: &Transcribe, destinations: &[Destination]) ->
         }
     }
     all_whole
+}
+
+/// Prints a document, apart from the one before it; a text ends its last line.
+fn print(document: &Rendered, is_next: bool) {
+    if is_next {
+        output::line("");
+    }
+    output::raw(&document.bytes);
+    if std::str::from_utf8(&document.bytes).is_ok_and(|text| !text.ends_with('\n')) {
+        output::line("");
+    }
 }
 
 /// Transcribes one file and makes its document.

@@ -1,0 +1,144 @@
+//! Requests that are not in order, and how they are answered.
+
+use std::io::{Cursor, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use reqwest::Method;
+use reqwest::blocking::Body;
+use reqwest::blocking::multipart::{Form, Part};
+use scribed_tests::audio::{path, recording};
+use scribed_tests::client::send;
+use scribed_tests::{Answer, Client, Daemon, Job, Setup, eventually};
+use serde_json::json;
+
+/// A form as bytes, for requests that say no length.
+fn form(recording: &[u8]) -> Vec<u8> {
+    let head =
+        "--b\r\nContent-Disposition: form-data; name=\"audiofile\"; filename=\"a.wav\"\r\n\r\n";
+    [head.as_bytes(), recording, b"\r\n--b--\r\n"].concat()
+}
+
+/// Uploads bytes as they are, with a content type; `chunked` leaves the length unsaid.
+fn upload(client: &Client, content_type: &str, bytes: Vec<u8>, chunked: bool) -> Answer {
+    let body = if chunked { Body::new(Cursor::new(bytes)) } else { Body::from(bytes) };
+    let request = client.request(Method::POST, "/upload-audiofile");
+    send(request.header("Content-Type", content_type).body(body))
+}
+
+#[test]
+fn an_upload_over_the_limit_is_refused_and_leaves_nothing() {
+    let daemon = Setup::default().option("http.max_upload_bytes", 100_000).start();
+    let client = daemon.client();
+    let multipart = "multipart/form-data; boundary=b";
+    for chunked in [false, true] {
+        let answer = upload(&client, multipart, form(&[0; 200_000]), chunked).status(413);
+        assert!(!answer.detail().is_empty());
+    }
+    eventually("the refused upload is removed", || daemon.stored().is_empty().then_some(()));
+}
+
+#[test]
+fn an_upload_without_a_stated_length_is_counted_and_taken() {
+    let daemon = Daemon::shared();
+    let client = daemon.client();
+    let recording = std::fs::read(recording("05").0).unwrap();
+    let answer = upload(&client, "multipart/form-data; boundary=b", form(&recording), true);
+    let job = Job(answer.status(200).json()["task_id"].as_i64().unwrap());
+    assert_eq!(client.end_of(job), "completed");
+}
+
+#[test]
+fn a_form_that_is_not_in_order_is_refused_in_the_documented_shape_and_leaves_nothing() {
+    let daemon = Daemon::start();
+    let client = daemon.client();
+    let part = || Part::bytes(vec![0; 1_000]).file_name("a.wav");
+    let at = |answer: Answer| answer.status(422).json()["detail"][0]["loc"].clone();
+    let place = json!(["body", "audiofile"]);
+    assert_eq!(at(client.upload_form(Form::new().part("file", part()))), place);
+    assert_eq!(at(client.upload_form(Form::new().text("audiofile", "words"))), place);
+    let two = Form::new().part("audiofile", part()).part("audiofile", part());
+    assert_eq!(at(client.upload_form(two)), place);
+    assert_eq!(at(upload(&client, "application/json", b"{}".to_vec(), false)), place);
+    let torn =
+        upload(&client, "multipart/form-data; boundary=b", b"--b\r\nContent".to_vec(), false);
+    assert!((400..500).contains(&torn.status), "{torn:?}");
+    eventually("nothing is left", || daemon.stored().is_empty().then_some(()));
+}
+
+#[test]
+fn an_upload_whose_sender_goes_away_leaves_nothing() {
+    let daemon = Daemon::start();
+    let client = daemon.client();
+    let mut upload = TcpStream::connect(daemon.base().trim_start_matches("http://")).unwrap();
+    upload.write_all(&client.half_an_upload(1_000_000)).unwrap();
+    eventually("the upload has begun", || (!daemon.stored().is_empty()).then_some(()));
+    upload.shutdown(Shutdown::Both).unwrap();
+    eventually("nothing is left", || daemon.stored().is_empty().then_some(()));
+    assert_eq!(client.get("/transcriptions").status(200).json()["total"], 0);
+}
+
+#[test]
+fn who_is_not_known_is_told_so() {
+    let daemon = Daemon::shared();
+    let stranger = daemon.client().with_token("nonsense");
+    let refused = stranger.get("/auth/info").status(401);
+    assert_eq!(refused.detail(), "Invalid or expired token");
+    let nobody = daemon.client().with_token("");
+    assert_eq!(nobody.get("/auth/info").status(401).detail(), "Invalid Authorization Header");
+}
+
+#[test]
+fn who_may_not_submit_is_told_so() {
+    let daemon = Daemon::shared();
+    let client = Client::register(daemon.base());
+    let refused = client.upload_bytes("a.wav", vec![0; 100]).status(403);
+    assert!(refused.detail().starts_with("Access restricted."), "{}", refused.detail());
+}
+
+#[test]
+fn a_job_of_somebody_else_does_not_exist() {
+    let daemon = Daemon::shared();
+    let (owner, other) = (daemon.client(), daemon.client());
+    let job = owner.submit(&recording("05").0);
+    for id in [job.0, 1] {
+        for path in ["/transcript?task_id=", "/transcript/info?transcript_id="] {
+            let _refused = other.get(&format!("{path}{id}")).status(404);
+        }
+        let _refused = other.export(Job(id), "txt").status(404);
+        let _refused = other.cancel(Job(id)).status(404);
+    }
+    assert_eq!(owner.end_of(job), "completed");
+}
+
+#[test]
+fn what_comes_too_late_or_too_early_is_refused() {
+    let daemon = Daemon::shared();
+    let client = daemon.client();
+    let job = client.submit(&recording("05").0);
+    assert_eq!(client.end_of(job), "completed");
+    assert_eq!(client.cancel(job).status(409).detail(), "You can't cancel a finished job");
+    let format = client.export(job, "pdf").status(422);
+    assert_eq!(format.json()["detail"][0]["loc"], json!(["query", "format"]));
+}
+
+#[test]
+fn a_head_that_never_ends_is_cut_off() {
+    let daemon = Setup::default().option("http.header_timeout_secs", 1).start();
+    let mut slow = TcpStream::connect(daemon.base().trim_start_matches("http://")).unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ").unwrap();
+    // Whatever is answered, the connection ends.
+    slow.read_to_end(&mut Vec::new()).ok();
+    assert_eq!(daemon.client().get("/").status(200).json()["api"], true);
+}
+
+#[test]
+fn a_refusal_is_never_a_fault_of_the_daemon() {
+    let daemon = Daemon::shared();
+    let client = daemon.client();
+    for entry in std::fs::read_dir(path("bad")).unwrap() {
+        let file = entry.unwrap().path();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let answer = client.upload_bytes(&name, std::fs::read(&file).unwrap());
+        assert!(answer.status < 500, "{name}: {answer:?}");
+    }
+}

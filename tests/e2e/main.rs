@@ -1,0 +1,26 @@
+//! The daemon from end to end: the real program over HTTP and on the command line, the demo model, real
+//! recordings.
+#![forbid(unsafe_code)]
+
+/// Recordings that cannot be used, or only in part, and what their senders are told.
+mod bad_input;
+/// Requests that are not in order, and how they are answered.
+mod bad_requests;
+/// A job is stopped by its owner.
+mod cancel;
+/// The commands that end by themselves: what they print, and their exit codes.
+mod cli;
+/// A recording goes in, in any container, and text and documents come out.
+mod journey;
+/// Text is read while the work goes on.
+mod pages;
+/// The script that a newcomer runs first.
+mod quickstart;
+/// The recordings, each for what it is there.
+mod recordings;
+/// What keeps the daemon from starting, and what it says then.
+mod refusals;
+/// The daemon is stopped or killed in the middle, and goes on.
+mod restart;
+/// When each word was spoken.
+mod words;

@@ -1,0 +1,229 @@
+//! A real daemon on a free port, with a state folder of its own.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::build;
+use crate::client::Client;
+use crate::program::{Program, bare};
+use crate::wait::eventually;
+
+/// How a daemon is started.
+#[derive(Debug, Default)]
+pub struct Setup {
+    variables: Vec<(String, String)>,
+    arguments: Vec<String>,
+}
+
+impl Setup {
+    /// Sets an option, e.g. `engine.lease_secs`.
+    #[must_use]
+    pub fn option(mut self, key: &str, value: impl ToString) -> Self {
+        let name = format!("SCRIBED_{}", key.to_uppercase().replace('.', "__"));
+        self.variables.push((name, value.to_string()));
+        self
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Starts a daemon in a new state folder, and waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[track_caller]
+    pub fn start(self) -> Daemon {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let child = self.spawn(state.path());
+        let mut daemon = Daemon { setup: self, state, child, base: String::new() };
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    fn spawn(&self, state: &Path) -> Child {
+        let log = fs::File::options().append(true).create(true).open(state.join("test.log"));
+        let mut command = bare();
+        command.env("STATE_DIRECTORY", state).env("SCRIBED_HTTP__LISTEN", "127.0.0.1:0");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(build::config())
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        command.stderr(log.expect("the log can be written"));
+        command.spawn().expect("scribed can be started")
+    }
+}
+
+/// A running daemon; it is killed when the value is dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    setup: Setup,
+    state: TempDir,
+    child: Child,
+    base: String,
+}
+
+impl Daemon {
+    /// Starts a daemon with its defaults.
+    #[track_caller]
+    pub fn start() -> Self {
+        Setup::default().start()
+    }
+
+    /// Returns a daemon that tests share; it lives as long as one of them uses it.
+    ///
+    /// Only for tests that leave it as it was: each makes an account of its own and sees only that.
+    #[track_caller]
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Daemon>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.upgrade().unwrap_or_else(|| {
+            let daemon = Arc::new(Self::start());
+            *shared = Arc::downgrade(&daemon);
+            daemon
+        })
+    }
+
+    /// Makes an account that may submit recordings, and logs in.
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        let client = Client::register(&self.base);
+        client.allow(&self.secret("admin-token"));
+        client
+    }
+
+    /// Returns the address as a URL without a path.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Returns the state folder.
+    pub fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    /// Returns the process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Returns the most memory that the daemon has held so far, in KiB.
+    ///
+    /// # Panics
+    /// When the kernel does not tell.
+    #[track_caller]
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the daemon runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse().ok());
+        number.expect("the kernel tells the peak of every process")
+    }
+
+    /// Reads a secret of the state folder.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn secret(&self, name: &str) -> String {
+        let file = self.state().join("secrets").join(name);
+        fs::read_to_string(file).expect("the secret is there").trim().to_owned()
+    }
+
+    /// Returns everything that was logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.state().join("test.log")).unwrap_or_default()
+    }
+
+    /// Lists the files below the media folder.
+    pub fn stored(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.state().join("media")];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() { folders.push(path) } else { files.push(path) }
+            }
+        }
+        files
+    }
+
+    /// Makes a run of the program on this daemon's state folder.
+    pub fn program(&self) -> Program {
+        Program::new(self.state())
+    }
+
+    /// Kills the daemon without warning and starts it again on the same state.
+    #[track_caller]
+    pub fn crash_and_restart(&mut self) {
+        self.signal(Signal::KILL);
+        let status = self.child.wait().expect("a killed process ends");
+        assert_eq!(status.signal(), Some(9), "it was killed");
+        // The killed daemon could not remove it, and its address is no longer true.
+        fs::remove_file(self.state().join("listen")).expect("a running daemon has written it");
+        self.start_again();
+    }
+
+    /// Starts a daemon that has ended again, on the same state.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        self.child = self.setup.spawn(self.state.path());
+        self.wait_until_ready();
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a child has a pid"), signal).expect("the daemon runs");
+    }
+
+    /// Waits until the process has ended.
+    #[track_caller]
+    pub fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        eventually("the daemon ends", || child.try_wait().expect("our child can be waited for"))
+    }
+
+    #[track_caller]
+    fn wait_until_ready(&mut self) {
+        let file = self.state.path().join("listen");
+        let child = &mut self.child;
+        let log = self.state.path().join("test.log");
+        let address = eventually("the daemon listens", || {
+            if let Some(status) = child.try_wait().expect("our child can be waited for") {
+                let log = fs::read_to_string(&log).unwrap_or_default();
+                panic!("the daemon ended with {status}:\n{log}");
+            }
+            fs::read_to_string(&file).ok()
+        });
+        self.base = format!("http://{}", address.trim());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("log of the daemon at {}:\n{}", self.base, self.log());
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Waiting for conditions, with a deadline: the only place in the tests that sleeps.
+
+use std::time::{Duration, Instant};
+
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Longest wait; only a broken daemon takes that long, so it may be generous on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(180);
+
+/// Waits until `look` finds something, and returns it.
+///
+/// # Panics
+/// When the deadline passes; `what` says what was waited for.
+#[track_caller]
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begin.elapsed() < DEADLINE, "waited too long: {what}");
+        std::thread::sleep(PAUSE);
+    }
+}
