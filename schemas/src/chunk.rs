@@ -102,7 +102,12 @@ mod tests {
             source_rate: 48_000,
             spans: vec![
                 Span { chunk_start: 0, chunk_len: 1_600, source_start: 4_800, source_len: 4_800 },
-                Span { chunk_start: 1_600, chunk_len: 800, source_start: 48_000, source_len: 2_400 },
+                Span {
+                    chunk_start: 1_600,
+                    chunk_len: 800,
+                    source_start: 48_000,
+                    source_len: 2_400,
+                },
             ],
         }
     }
