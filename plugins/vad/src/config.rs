@@ -31,7 +31,7 @@ impl Default for Config {
             // 8 dB signal-to-noise ratio is 3.6 dB above it three quarters of the time.
             min_snr_db: 2.5,
             min_level_dbfs: -75.0,
-            hangover_ms: 400,
+            hangover_ms: 600,
             padding_ms: 200,
             min_speech_ms: 100,
             max_chunk_secs: 30.0,

@@ -1,7 +1,7 @@
 //! From kept runs to chunks.
 //!
 //! Runs are put one after another until a chunk is full. Then it is cut at the longest pause of its
-//! last third, so that sentences stay whole where people pause; where nobody pauses, at the quietest
+//! last quarter, so that sentences stay whole where people pause; where nobody pauses, at the quietest
 //! place of its second half.
 
 use scribed_plugin::prelude::*;
@@ -90,7 +90,7 @@ impl Packer {
         for pair in self.runs.windows(2) {
             let [before, after] = pair else { continue };
             let pause = after.at - before.end_at();
-            if after.start >= self.limit / 3 * 2 && pause >= best.0 {
+            if after.start >= self.limit / 4 * 3 && pause >= best.0 {
                 best = (pause, after.start);
             }
         }
