@@ -4,7 +4,7 @@
 //! - [`cut`]: which words make a cue, by the cheapest set of cuts.
 //! - [`lines`]: how the words of a cue are laid out in lines.
 //! - [`timing`]: when a cue is shown: long enough to read, never two at once.
-//! - [`write`]: the two file formats.
+//! - [`write`](mod@write): the two file formats.
 //!
 //! Words are held until the recording ends, since the best cuts need the words that follow.
 
