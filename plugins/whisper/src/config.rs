@@ -44,7 +44,7 @@ pub struct Config {
     /// Number of that device, from 0.
     pub gpu_device: u32,
     /// Use flash attention. Left out, it is used on a GPU, where it saves time and memory, and not on
-    /// the CPU, where it takes about a third longer. The text is the same but for rounding.
+    /// the CPU, where it takes a fifth to a third longer. The text is the same but for rounding.
     pub flash_attn: Option<bool>,
 }
 
