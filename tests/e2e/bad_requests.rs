@@ -1,39 +1,36 @@
 //! Requests that are not in order, and how they are answered.
 
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
 use reqwest::Method;
-use reqwest::blocking::Body;
 use reqwest::blocking::multipart::{Form, Part};
 use scribed_tests::audio::{path, recording};
 use scribed_tests::client::send;
 use scribed_tests::{Answer, Client, Daemon, Job, Setup, eventually};
 use serde_json::json;
 
-/// A form as bytes, for requests that say no length.
+/// A form as bytes.
 fn form(recording: &[u8]) -> Vec<u8> {
     let head =
         "--b\r\nContent-Disposition: form-data; name=\"audiofile\"; filename=\"a.wav\"\r\n\r\n";
     [head.as_bytes(), recording, b"\r\n--b--\r\n"].concat()
 }
 
-/// Uploads bytes as they are, with a content type; `chunked` leaves the length unsaid.
-fn upload(client: &Client, content_type: &str, bytes: Vec<u8>, chunked: bool) -> Answer {
-    let body = if chunked { Body::new(Cursor::new(bytes)) } else { Body::from(bytes) };
+/// Uploads bytes as they are, with a content type.
+fn upload(client: &Client, content_type: &str, bytes: Vec<u8>) -> Answer {
     let request = client.request(Method::POST, "/upload-audiofile");
-    send(request.header("Content-Type", content_type).body(body))
+    send(request.header("Content-Type", content_type).body(bytes))
 }
 
 #[test]
 fn an_upload_over_the_limit_is_refused_and_leaves_nothing() {
     let daemon = Setup::default().option("http.max_upload_bytes", 100_000).start();
     let client = daemon.client();
-    let multipart = "multipart/form-data; boundary=b";
-    for chunked in [false, true] {
-        let answer = upload(&client, multipart, form(&[0; 200_000]), chunked).status(413);
-        assert!(!answer.detail().is_empty());
-    }
+    let answer = upload(&client, "multipart/form-data; boundary=b", form(&vec![0; 200_000]));
+    assert!(!answer.status(413).detail().is_empty());
+    let answer = client.upload_unmeasured(&form(&vec![0; 200_000]));
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     eventually("the refused upload is removed", || daemon.stored().is_empty().then_some(()));
 }
 
@@ -42,8 +39,10 @@ fn an_upload_without_a_stated_length_is_counted_and_taken() {
     let daemon = Daemon::shared();
     let client = daemon.client();
     let recording = std::fs::read(recording("05").0).unwrap();
-    let answer = upload(&client, "multipart/form-data; boundary=b", form(&recording), true);
-    let job = Job(answer.status(200).json()["task_id"].as_i64().unwrap());
+    let answer = client.upload_unmeasured(&form(&recording));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let mine = client.get("/transcriptions").status(200).json();
+    let job = Job(mine["transcriptions"][0]["id"].as_i64().unwrap());
     assert_eq!(client.end_of(job), "completed");
 }
 
@@ -58,9 +57,8 @@ fn a_form_that_is_not_in_order_is_refused_in_the_documented_shape_and_leaves_not
     assert_eq!(at(client.upload_form(Form::new().text("audiofile", "words"))), place);
     let two = Form::new().part("audiofile", part()).part("audiofile", part());
     assert_eq!(at(client.upload_form(two)), place);
-    assert_eq!(at(upload(&client, "application/json", b"{}".to_vec(), false)), place);
-    let torn =
-        upload(&client, "multipart/form-data; boundary=b", b"--b\r\nContent".to_vec(), false);
+    assert_eq!(at(upload(&client, "application/json", b"{}".to_vec())), place);
+    let torn = upload(&client, "multipart/form-data; boundary=b", b"--b\r\nContent".to_vec());
     assert!((400..500).contains(&torn.status), "{torn:?}");
     eventually("nothing is left", || daemon.stored().is_empty().then_some(()));
 }

@@ -1,6 +1,7 @@
 //! The daemon from end to end: the real program over HTTP and on the command line, the demo model, real
 //! recordings.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "what helpers of a test cannot do, fails the test")]
 
 /// Recordings that cannot be used, or only in part, and what their senders are told.
 mod bad_input;

@@ -28,9 +28,6 @@ pub fn containers() -> Vec<Recording> {
 }
 
 /// Returns the recording whose name begins with a number such as `07`.
-///
-/// # Panics
-/// When there is none.
 #[track_caller]
 pub fn recording(number: &str) -> (PathBuf, Recording) {
     let all = recordings();
@@ -57,9 +54,6 @@ pub const RATE: usize = 16_000;
 const WAV_HEADER: usize = 44;
 
 /// Reads the samples of one of our 16 kHz mono 16-bit WAV files.
-///
-/// # Panics
-/// When it is not such a file.
 pub fn samples(path: &Path) -> Vec<i16> {
     let bytes = std::fs::read(path).expect("the recording is there");
     assert_eq!(&bytes[36..40], b"data", "{} has a plain header", path.display());
@@ -67,9 +61,6 @@ pub fn samples(path: &Path) -> Vec<i16> {
 }
 
 /// Makes a 16 kHz mono 16-bit WAV file.
-///
-/// # Panics
-/// When the recording is longer than such a file can hold.
 pub fn wav(samples: &[i16]) -> Vec<u8> {
     let length =
         |bytes: usize| u32::try_from(bytes).expect("it fits into a WAV file").to_le_bytes();

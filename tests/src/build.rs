@@ -22,9 +22,6 @@ pub fn root() -> &'static Path {
 }
 
 /// Returns the folder that holds the program `scribed` and the plugins beside it.
-///
-/// # Panics
-/// When they are missing and cannot be built.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -45,9 +42,6 @@ pub fn folder() -> &'static Path {
 ///
 /// The threads of one inference wait for each other in busy loops, so two that share a core with
 /// another test lose more time than they save.
-///
-/// # Panics
-/// When it cannot be made of the manual.
 pub fn config() -> &'static Path {
     static CONFIG: OnceLock<PathBuf> = OnceLock::new();
     CONFIG.get_or_init(|| {

@@ -24,7 +24,7 @@ pub struct Setup {
 impl Setup {
     /// Sets an option, e.g. `engine.lease_secs`.
     #[must_use]
-    pub fn option(mut self, key: &str, value: impl ToString) -> Self {
+    pub fn option(mut self, key: &str, value: u32) -> Self {
         let name = format!("SCRIBED_{}", key.to_uppercase().replace('.', "__"));
         self.variables.push((name, value.to_string()));
         self
@@ -38,9 +38,6 @@ impl Setup {
     }
 
     /// Starts a daemon in a new state folder, and waits until it answers.
-    ///
-    /// # Panics
-    /// When it does not.
     #[track_caller]
     pub fn start(self) -> Daemon {
         let state = tempfile::tempdir().expect("a temporary folder");
@@ -121,9 +118,6 @@ impl Daemon {
     }
 
     /// Returns the most memory that the daemon has held so far, in KiB.
-    ///
-    /// # Panics
-    /// When the kernel does not tell.
     #[track_caller]
     pub fn peak_memory_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
@@ -134,9 +128,6 @@ impl Daemon {
     }
 
     /// Reads a secret of the state folder.
-    ///
-    /// # Panics
-    /// When there is none.
     #[track_caller]
     pub fn secret(&self, name: &str) -> String {
         let file = self.state().join("secrets").join(name);
@@ -185,9 +176,6 @@ impl Daemon {
     }
 
     /// Sends a signal.
-    ///
-    /// # Panics
-    /// When the process is gone.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

@@ -4,6 +4,7 @@
 //! who uses it over HTTP; [`Program`] runs the other commands. [`eventually`] waits for conditions,
 //! the only waiting there is. [`audio`] are the recordings, [`errors`] tells how far a text is off.
 #![forbid(unsafe_code)]
+#![expect(clippy::missing_panics_doc, reason = "a harness panics wherever a test must fail")]
 
 pub mod audio;
 pub mod build;

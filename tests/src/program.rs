@@ -48,9 +48,6 @@ impl Program {
     }
 
     /// Gives it a file as standard input.
-    ///
-    /// # Panics
-    /// When the file cannot be read.
     #[must_use]
     pub fn input(mut self, file: &Path) -> Self {
         self.command.stdin(std::fs::File::open(file).expect("the input is there"));
@@ -64,9 +61,6 @@ impl Program {
     }
 
     /// Runs it to its end.
-    ///
-    /// # Panics
-    /// When it cannot be started.
     pub fn run<S: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = S>) -> Ran {
         let output = self.command.args(arguments).output().expect("scribed can be started");
         Ran {
@@ -80,28 +74,20 @@ impl Program {
 
 impl Ran {
     /// Reads its data as JSON.
-    ///
-    /// # Panics
-    /// When it is none.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Insists on an exit code.
-    ///
-    /// # Panics
-    /// When it is another.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "often nothing else matters")]
     pub fn code(self, expected: i32) -> Self {
         assert_eq!(self.code, Some(expected), "{self:?}");
         self
     }
 
     /// Insists on words among what it said beside its data.
-    ///
-    /// # Panics
-    /// When they are missing.
     #[track_caller]
     pub fn says(&self, words: &str) -> &Self {
         assert!(self.err.contains(words), "{words:?} is missing in {}", self.err);

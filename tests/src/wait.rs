@@ -9,9 +9,6 @@ const PAUSE: Duration = Duration::from_millis(25);
 const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Waits until `look` finds something, and returns it.
-///
-/// # Panics
-/// When the deadline passes; `what` says what was waited for.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
