@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What a machine needs to build scribed, and how it gets it. Sourced by other scripts, not run.
 #
 # `install_prerequisites COMMAND…` makes sure that the build's needs and the given commands are there.

@@ -16,7 +16,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use rustix::fs::Access;
+use rustix::fs::{Access, Mode};
 
 use crate::failure::Failure;
 
@@ -64,9 +64,13 @@ impl StateFolder {
 
     /// Makes the folder where it is missing, and makes sure that it can be written.
     ///
+    /// From then on whatever this process makes is for its user alone: the folder may have been made
+    /// by somebody less careful.
+    ///
     /// # Errors
     /// Names the folder, the reason and what to do.
     pub fn open(&self) -> Result<(), Failure> {
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
         private_folder(&self.path).map_err(|error| self.unusable(&error))?;
         let probe = self.path.join(".writable");
         let tried = fs::write(&probe, []).and_then(|()| fs::remove_file(&probe));

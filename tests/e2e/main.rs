@@ -11,6 +11,8 @@ mod bad_requests;
 mod cancel;
 /// The commands that end by themselves: what they print, and their exit codes.
 mod cli;
+/// What a daemon makes when it starts on nothing, and what it logs.
+mod first_start;
 /// A recording goes in, in any container, and text and documents come out.
 mod journey;
 /// Text is read while the work goes on.

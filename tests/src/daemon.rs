@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::build;
 use crate::client::Client;
-use crate::program::{Program, bare};
+use crate::program::{Program, bare, scribed};
 use crate::wait::eventually;
 
 /// How a daemon is started.
@@ -19,6 +19,7 @@ use crate::wait::eventually;
 pub struct Setup {
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
+    largest_file_kib: Option<u32>,
 }
 
 impl Setup {
@@ -37,6 +38,12 @@ impl Setup {
         self
     }
 
+    /// Lets no file grow beyond so many KiB: for the daemon, a disk that is full.
+    #[must_use]
+    pub fn largest_file_kib(self, kib: u32) -> Self {
+        Self { largest_file_kib: Some(kib), ..self }
+    }
+
     /// Starts a daemon in a new state folder, and waits until it answers.
     #[track_caller]
     pub fn start(self) -> Daemon {
@@ -49,7 +56,10 @@ impl Setup {
 
     fn spawn(&self, state: &Path) -> Child {
         let log = fs::File::options().append(true).create(true).open(state.join("test.log"));
-        let mut command = bare();
+        let mut command = match self.largest_file_kib {
+            None => bare(&scribed()),
+            Some(kib) => limited(kib),
+        };
         command.env("STATE_DIRECTORY", state).env("SCRIBED_HTTP__LISTEN", "127.0.0.1:0");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
@@ -62,6 +72,16 @@ impl Setup {
         command.stderr(log.expect("the log can be written"));
         command.spawn().expect("scribed can be started")
     }
+}
+
+/// Makes a command whose writes beyond a size fail, instead of ending it by a signal.
+fn limited(kib: u32) -> Command {
+    let mut shell = bare(Path::new("bash"));
+    shell
+        .arg("-c")
+        .arg(format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\""))
+        .arg(scribed());
+    shell
 }
 
 /// A running daemon; it is killed when the value is dropped.

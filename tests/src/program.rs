@@ -1,7 +1,7 @@
 //! The program `scribed`, run to its end.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::build;
@@ -28,7 +28,7 @@ pub struct Ran {
 impl Program {
     /// Makes a run with a state folder and nothing else from this machine's environment.
     pub fn new(state: &Path) -> Self {
-        let mut command = bare();
+        let mut command = bare(&scribed());
         command.env("STATE_DIRECTORY", state).stdin(Stdio::null());
         Self { command }
     }
@@ -96,10 +96,15 @@ impl Ran {
 }
 
 /// Makes a command that knows only what every program needs.
-pub(crate) fn bare() -> Command {
-    let mut command = Command::new(build::folder().join("scribed"));
+pub(crate) fn bare(program: &Path) -> Command {
+    let mut command = Command::new(program);
     let kept = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH"];
     command.env_clear();
     command.envs(kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
     command
+}
+
+/// Returns the path of the program.
+pub(crate) fn scribed() -> PathBuf {
+    build::folder().join("scribed")
 }
