@@ -114,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_chunk_without_speech_leaves_no_hole() {
-        let chunks = vec![chunk(0, &["One."]), chunk(1, &[]), chunk(2, &["  "]), chunk(3, &["Two."])];
+        let chunks =
+            vec![chunk(0, &["One."]), chunk(1, &[]), chunk(2, &["  "]), chunk(3, &["Two."])];
         check(json!({}), chunks, "One.\n\nTwo.");
     }
 
