@@ -20,8 +20,6 @@ use crate::limits::{Body, BodyError};
 const OVERHEAD: u64 = 256 * 1024;
 /// Parts of a form; ours have one.
 const MOST_PARTS: u32 = 64;
-/// How long a refused form is read on.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(2);
 /// Longest file name, in characters.
 const LONGEST_NAME: usize = 255;
 
@@ -74,21 +72,6 @@ impl Form {
             return Err(Refusal::Malformed("Too many parts in multipart.".to_owned()));
         }
         Ok(Some(Part { field, ledger: &self.ledger, taken: 0, limit }))
-    }
-
-    /// Reads on for a short while and keeps nothing: a client that sends before it reads would see a
-    /// broken connection instead of the refusal.
-    pub(crate) async fn linger(&mut self) {
-        let rest = async {
-            while let Ok(Some(mut part)) = self.next().await {
-                if part.skip().await.is_err() {
-                    break;
-                }
-            }
-        };
-        if tokio::time::timeout(LINGER, rest).await.is_err() {
-            tracing::debug!("a refused form is cut off");
-        }
     }
 }
 

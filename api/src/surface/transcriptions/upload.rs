@@ -62,17 +62,8 @@ async fn handle(caller: Answer<Caller>, headers: HeaderMap, body: Body, api: Api
     }
     let key = idempotency::key(&headers)?;
     let form = Form::open(&headers, body, api.shared.config.http.max_upload_bytes)?;
-    let Some(mut form) = form else { return Err(missing()) };
-    let received = match receive(&api, &mut form).await {
-        Ok(received) => received,
-        Err(refusal) => {
-            // What is too large or too slow is cut off at once; that is the point of the limit.
-            if !matches!(refusal, Refusal::TooLarge(_) | Refusal::TooSlow) {
-                form.linger().await;
-            }
-            return Err(refusal);
-        }
-    };
+    let Some(form) = form else { return Err(missing()) };
+    let received = receive(&api, form).await?;
     let work = accept(api.clone(), account.id, received, key);
     api.shared.tasks.spawn(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "accepting an upload ended early");
@@ -81,7 +72,7 @@ async fn handle(caller: Answer<Caller>, headers: HeaderMap, body: Body, api: Api
 }
 
 /// Takes the one recording out of a form.
-async fn receive(api: &Api, form: &mut Form) -> Answer<Received> {
+async fn receive(api: &Api, mut form: Form) -> Answer<Received> {
     let mut received: Option<Received> = None;
     while let Some(mut part) = form.next().await? {
         match part.kind() {
