@@ -170,8 +170,18 @@ impl Client {
     }
 
     /// Uploads a form.
+    ///
+    /// It is sent as one body: this client loses an answer that comes while it streams one.
+    ///
+    /// # Panics
+    /// When the daemon does not answer.
+    #[track_caller]
     pub fn upload_form(&self, form: Form) -> Answer {
-        send(self.request(Method::POST, "/upload-audiofile").multipart(form))
+        let kind = format!("multipart/form-data; boundary={}", form.boundary());
+        let mut body = Vec::new();
+        form.into_reader().read_to_end(&mut body).expect("a form in memory can be read");
+        let request = self.request(Method::POST, "/upload-audiofile");
+        send(request.header("Content-Type", kind).body(body))
     }
 
     /// Uploads a file, which must be taken.
