@@ -69,7 +69,9 @@ impl Client {
     /// Registers a new account and logs in; it may not submit yet.
     #[track_caller]
     pub fn register(base: &str) -> Self {
-        let http = Http::builder().timeout(Duration::from_secs(120)).build();
+        // A fresh connection each: one that the daemon is about to close is not used again.
+        let http =
+            Http::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(120)).build();
         let http = http.expect("a client without TLS needs nothing");
         let mut client =
             Self { http, base: base.to_owned(), token: String::new(), id: 0, name: fresh_name() };
