@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use scribed_api::{AdminAccount, Api};
 use scribed_bus::EmbeddedBus;
 use scribed_engine::runner::InProcess;
-use scribed_engine::{Engine, Parts, SystemClock};
+use scribed_engine::{Clock, Engine, Parts, SystemClock};
 use scribed_media::{LocalMedia, MediaStore};
 use scribed_schemas::id::IdGenerator;
 use scribed_store::{FolderLock, SqliteStore, Store};
@@ -38,6 +38,8 @@ pub struct App {
     ids: Arc<IdGenerator>,
     warm: Warm,
     lock: FolderLock,
+    /// Our name in leases.
+    host: String,
 }
 
 /// A daemon that answers.
@@ -64,6 +66,7 @@ impl App {
         let lock = SqliteStore::lock(folder.path()).map_err(Failure::refused)?;
         // What an earlier daemon left is no address of ours.
         folder.withdraw().context("cannot remove the old file `listen`")?;
+        let host = folder.host().context("cannot tell the name of this daemon")?;
         let secrets = StoredSecrets::open(&folder.secrets())?;
         for file in &secrets.made {
             tracing::info!(file = %file.display(), "made a secret");
@@ -86,9 +89,9 @@ impl App {
             clock: Arc::new(SystemClock),
             ids: ids.clone(),
             config: config.engine.clone(),
-            holder: holder(),
+            holder: host.clone(),
         });
-        Ok(Self { config, folder, secrets, store, media, engine, ids, warm, lock })
+        Ok(Self { config, folder, secrets, store, media, engine, ids, warm, lock, host })
     }
 
     /// Opens the door: from here on requests are answered once [`Running::run`] is called.
@@ -100,6 +103,7 @@ impl App {
         if swept > 0 {
             tracing::info!(swept, "removed what interrupted uploads had left");
         }
+        release_former(&self.store, &self.host).await?;
         make_admin(&self.store, &self.ids, &self.secrets, &self.folder).await?;
         let api = Api::new(self.engine.clone(), self.config.api(), self.secrets.api.clone())
             .map_err(Failure::refused)?;
@@ -179,9 +183,13 @@ fn ready(address: SocketAddr, folder: &StateFolder) {
     );
 }
 
-/// Returns our name in leases: host and process.
-fn holder() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
-    format!("{host}/{}", std::process::id())
+/// Hands back what our former self held when it ended without doing so: nobody else has our name,
+/// and the lock of the folder says that it is gone.
+async fn release_former(store: &Arc<SqliteStore>, host: &str) -> Result<(), Failure> {
+    let released = store.release_holder(host, SystemClock.now()).await;
+    let released = released.context("cannot take up the jobs of an earlier run")?;
+    if released > 0 {
+        tracing::info!(released, "jobs of an earlier run are queued again");
+    }
+    Ok(())
 }

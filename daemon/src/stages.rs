@@ -21,6 +21,9 @@ use crate::state_folder::StateFolder;
 /// The mark of a configuration property that takes the path of a speech model.
 const MODEL_PROPERTY: &str = "x-scribed-model";
 
+/// The mark of a configuration property that takes how many chunks are recognised at once.
+const SLOTS_PROPERTY: &str = "x-scribed-slots";
+
 /// The stages of a configuration.
 #[derive(Debug)]
 pub struct Stages {
@@ -78,6 +81,7 @@ impl Stages {
             model_errors: Vec::new(),
         };
         stages.fill_models(&config.models.default);
+        stages.fill_slots(config.engine.slots);
         Ok(stages)
     }
 
@@ -166,12 +170,28 @@ impl Stages {
             }
         }
     }
+
+    /// Tells every stage that wants to know how many chunks are recognised at once, unless the
+    /// pipeline says it.
+    fn fill_slots(&mut self, slots: u32) {
+        for stage in self.pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.stages) {
+            let info = self.catalog.stage(&stage.stage);
+            if let Some(property) = info.and_then(|info| marked(info, SLOTS_PROPERTY)) {
+                stage.config.entry(property).or_insert_with(|| slots.max(1).into());
+            }
+        }
+    }
 }
 
 /// Returns the property of a stage's configuration that takes the path of a model.
 pub fn model_property(stage: &StageInfo) -> Option<String> {
+    marked(stage, MODEL_PROPERTY)
+}
+
+/// Returns the property of a stage's configuration that carries a mark.
+fn marked(stage: &StageInfo, mark: &str) -> Option<String> {
     let properties = stage.config_schema.get("properties")?.as_object()?;
-    let is_marked = |property: &Value| property.get(MODEL_PROPERTY) == Some(&Value::Bool(true));
+    let is_marked = |property: &Value| property.get(mark) == Some(&Value::Bool(true));
     properties.iter().find(|(_, property)| is_marked(property)).map(|(name, _)| name.clone())
 }
 

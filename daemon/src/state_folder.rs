@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock          held by the daemon that runs here
+//! host          name of this folder's daemon among others, the same for all its life
 //! listen        address in use, while it runs
 //! scribed.db    jobs, texts, accounts
 //! media/        recordings
@@ -113,6 +114,30 @@ impl StateFolder {
         self.path.join("secrets")
     }
 
+    /// Returns the name of this folder's daemon in leases; makes it at first start.
+    ///
+    /// It outlives restarts, so that a daemon knows what its former self held, and a change of the
+    /// machine's name. Two folders never share one.
+    ///
+    /// # Errors
+    /// The system's; `InvalidData` when the file is empty.
+    pub fn host(&self) -> io::Result<String> {
+        let file = self.path.join("host");
+        match fs::read_to_string(&file) {
+            Ok(host) if host.trim().is_empty() => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} is empty; remove it, and another name is made", file.display()),
+            )),
+            Ok(host) => Ok(host.trim().to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let host = format!("{}-{:08x}", machine(), rand::random::<u32>());
+                replace(&file, &host)?;
+                Ok(host)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Returns the file that holds the address in use.
     pub fn listen(&self) -> PathBuf {
         self.path.join("listen")
@@ -123,10 +148,7 @@ impl StateFolder {
     /// # Errors
     /// The system's.
     pub fn announce(&self, address: SocketAddr) -> io::Result<()> {
-        let half = self.path.join(".listen");
-        let mut file = fs::File::create(&half)?;
-        writeln!(file, "{address}")?;
-        fs::rename(half, self.listen())
+        replace(&self.listen(), &address.to_string())
     }
 
     /// Removes the address in use; a missing one is no error.
@@ -145,6 +167,19 @@ impl StateFolder {
         Failure::refused(anyhow!("cannot use the state folder {folder}: {error}"))
             .hint("make it writable for the user that runs scribed, or name another by --state-dir")
     }
+}
+
+/// Writes a line to a file, so that no reader sees half of it.
+fn replace(file: &Path, line: &str) -> io::Result<()> {
+    let half = file.with_extension("half");
+    writeln!(fs::File::create(&half)?, "{line}")?;
+    fs::rename(half, file)
+}
+
+/// Returns the machine's name.
+fn machine() -> String {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if host.trim().is_empty() { "localhost".to_owned() } else { host.trim().to_owned() }
 }
 
 /// Makes a folder, and those above it, for the owner's eyes only; one that is there stays as it is.
@@ -186,6 +221,20 @@ mod tests {
         let folder = StateFolder { path: "/dev/null/state".into() };
         let refused = folder.open().unwrap_err().to_string();
         assert!(refused.starts_with("cannot use the state folder /dev/null/state: "), "{refused}");
+    }
+
+    #[test]
+    fn a_folder_keeps_its_name_and_shares_it_with_no_other() {
+        let temp = tempfile::tempdir().unwrap();
+        let [one, other] =
+            ["one", "other"].map(|name| StateFolder { path: temp.path().join(name) });
+        one.open().unwrap();
+        other.open().unwrap();
+        let name = one.host().unwrap();
+        assert_eq!(one.host().unwrap(), name);
+        assert_ne!(other.host().unwrap(), name);
+        fs::write(one.path().join("host"), "\n").unwrap();
+        assert!(one.host().unwrap_err().to_string().contains("is empty; remove it"));
     }
 
     #[test]

@@ -300,7 +300,8 @@ typedef struct scribed_stage_descriptor {
      * to the plugin. A function, since most languages make the schema from their types at run time;
      * it is pure, needs no instance, and answers the same each time. A property marked
      * `"x-scribed-job-option": true` is filled with the job's value of that name, one marked
-     * `"x-scribed-model": true` with the path of the model.
+     * `"x-scribed-model": true` with the path of the model, one marked `"x-scribed-slots": true`
+     * with the number of chunks that are recognised at once.
      */
     scribed_str (*config_schema)(void);
     scribed_kind accepts;

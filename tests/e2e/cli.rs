@@ -133,6 +133,13 @@ fn check_tells_everything_that_does_not_fit() {
     ran.says("2 problems: the daemon would not start");
 }
 
+#[test]
+fn the_recogniser_is_told_how_many_chunks_it_gets_at_once() {
+    let bench = Bench::new();
+    let program = bench.program().env("SCRIBED_ENGINE__SLOTS", "600");
+    program.run(["check"]).code(2).says("org.scribed.whisper").says("slots must be 1 to 512");
+}
+
 // --- plugins, model ---------------------------------------------------------------------------
 
 #[test]

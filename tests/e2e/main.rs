@@ -13,6 +13,8 @@ mod cancel;
 mod cli;
 /// What a daemon makes when it starts on nothing, and what it logs.
 mod first_start;
+/// The disk runs full under a daemon, and empty again.
+mod full_disk;
 /// A recording goes in, in any container, and text and documents come out.
 mod journey;
 /// Text is read while the work goes on.

@@ -1,6 +1,7 @@
 //! A real daemon on a free port, with a state folder of its own.
 
 use std::fs;
+use std::io::{ErrorKind, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,7 +20,18 @@ use crate::wait::eventually;
 pub struct Setup {
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
-    largest_file_kib: Option<u32>,
+    confined: Confined,
+}
+
+/// What a daemon finds less of than other programs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Confined {
+    #[default]
+    Nothing,
+    /// No file grows beyond so many KiB.
+    FilesKib(u32),
+    /// The state folder is a disk of so many MiB.
+    DiskMib(u32),
 }
 
 impl Setup {
@@ -38,10 +50,16 @@ impl Setup {
         self
     }
 
-    /// Lets no file grow beyond so many KiB: for the daemon, a disk that is full.
+    /// Lets no file grow beyond so many KiB: for the daemon, a disk that is full for large files.
     #[must_use]
     pub fn largest_file_kib(self, kib: u32) -> Self {
-        Self { largest_file_kib: Some(kib), ..self }
+        Self { confined: Confined::FilesKib(kib), ..self }
+    }
+
+    /// Gives the daemon a disk of its own for its state, of so many MiB, which ends with it.
+    #[must_use]
+    pub fn disk_mib(self, mib: u32) -> Self {
+        Self { confined: Confined::DiskMib(mib), ..self }
     }
 
     /// Starts a daemon in a new state folder, and waits until it answers.
@@ -49,16 +67,25 @@ impl Setup {
     pub fn start(self) -> Daemon {
         let state = tempfile::tempdir().expect("a temporary folder");
         let child = self.spawn(state.path());
-        let mut daemon = Daemon { setup: self, state, child, base: String::new() };
+        let seen = match self.confined {
+            // The disk is mounted where only the daemon sees it.
+            Confined::DiskMib(_) => {
+                let root = PathBuf::from(format!("/proc/{}/root", child.id()));
+                root.join(state.path().strip_prefix("/").expect("temporary folders are absolute"))
+            }
+            Confined::Nothing | Confined::FilesKib(_) => state.path().to_owned(),
+        };
+        let mut daemon = Daemon { setup: self, state, seen, child, base: String::new() };
         daemon.wait_until_ready();
         daemon
     }
 
     fn spawn(&self, state: &Path) -> Child {
         let log = fs::File::options().append(true).create(true).open(state.join("test.log"));
-        let mut command = match self.largest_file_kib {
-            None => bare(&scribed()),
-            Some(kib) => limited(kib),
+        let mut command = match self.confined {
+            Confined::Nothing => bare(&scribed()),
+            Confined::FilesKib(kib) => limited(kib),
+            Confined::DiskMib(mib) => on_a_disk(mib),
         };
         command.env("STATE_DIRECTORY", state).env("SCRIBED_HTTP__LISTEN", "127.0.0.1:0");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -84,11 +111,24 @@ fn limited(kib: u32) -> Command {
     shell
 }
 
+/// Makes a command whose state folder is a file system of its own, in memory.
+fn on_a_disk(mib: u32) -> Command {
+    let mut unshare = bare(Path::new("unshare"));
+    let mount = format!("mount -t tmpfs -o size={mib}m state \"$STATE_DIRECTORY\"");
+    unshare
+        .args(["--user", "--map-root-user", "--mount", "bash", "-c"])
+        .arg(format!("{mount} && exec \"$0\" \"$@\""))
+        .arg(scribed());
+    unshare
+}
+
 /// A running daemon; it is killed when the value is dropped.
 #[derive(Debug)]
 pub struct Daemon {
     setup: Setup,
     state: TempDir,
+    /// Where tests see what the daemon sees at `state`.
+    seen: PathBuf,
     child: Child,
     base: String,
 }
@@ -129,7 +169,25 @@ impl Daemon {
 
     /// Returns the state folder.
     pub fn state(&self) -> &Path {
-        self.state.path()
+        &self.seen
+    }
+
+    /// Fills the daemon's disk to the last byte; removing the file that this returns makes space.
+    #[track_caller]
+    pub fn fill_disk(&self) -> PathBuf {
+        let path = self.state().join("filler");
+        let mut filler = fs::File::create(&path).expect("the disk can be written");
+        let mut piece = vec![0; 1 << 20];
+        while !piece.is_empty() {
+            match filler.write(&piece) {
+                Ok(written) => assert_ne!(written, 0, "a full disk is an error"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
+                    piece.truncate(piece.len() / 2);
+                }
+            }
+        }
+        path
     }
 
     /// Returns the process id.
@@ -156,7 +214,7 @@ impl Daemon {
 
     /// Returns everything that was logged.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.state().join("test.log")).unwrap_or_default()
+        fs::read_to_string(self.state.path().join("test.log")).unwrap_or_default()
     }
 
     /// Lists the files below the media folder.
@@ -211,7 +269,7 @@ impl Daemon {
 
     #[track_caller]
     fn wait_until_ready(&mut self) {
-        let file = self.state.path().join("listen");
+        let file = self.seen.join("listen");
         let child = &mut self.child;
         let log = self.state.path().join("test.log");
         let address = eventually("the daemon listens", || {

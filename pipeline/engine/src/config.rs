@@ -16,7 +16,7 @@ pub struct Config {
     pub slots: u32,
     /// How long a claimed job stays ours without a sign of life, in seconds.
     ///
-    /// After a crash it takes this long until another attempt begins.
+    /// After the loss of a host it takes this long until its jobs go on elsewhere.
     pub lease_secs: u64,
     /// How often the lease of a running job is renewed, in seconds; less than `lease_secs`.
     pub renew_secs: u64,

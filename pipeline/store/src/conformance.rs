@@ -256,6 +256,7 @@ macro_rules! store_conformance {
             leases::a_job_is_not_claimed_before_its_time,
             leases::claiming_one_job_takes_that_job,
             leases::a_missing_job_is_not_found,
+            leases::the_jobs_of_a_holder_that_is_gone_are_handed_back_at_once,
             chunks::a_chunk_comes_back_as_it_was_stored,
             chunks::chunks_are_readable_up_to_the_first_gap,
             chunks::all_stored_chunks_are_listed,

@@ -204,6 +204,10 @@ impl Store for FaultyStore {
         self.around("renew", self.inner.renew(id, fence, until, progress_frames)).await
     }
 
+    async fn release_holder(&self, holder: &str, now: Timestamp) -> Result<u64> {
+        self.around("release_holder", self.inner.release_holder(holder, now)).await
+    }
+
     async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()> {
         self.around("note_facts", self.inner.note_facts(id, fence, note)).await
     }

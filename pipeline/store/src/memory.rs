@@ -234,6 +234,13 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn release_holder(&self, holder: &str, now: Timestamp) -> Result<u64> {
+        let mut tables = self.tables();
+        let held = |job: &&mut Job| job.lease.as_ref().is_some_and(|l| l.holder == holder);
+        let released = tables.jobs.values_mut().filter(held);
+        Ok(released.map(|job| transition::finished(job, Outcome::Released, now)).count() as u64)
+    }
+
     async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()> {
         let mut tables = self.tables();
         transition::noted(tables.leased(id, fence, "note facts of")?, note);

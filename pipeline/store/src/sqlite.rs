@@ -241,6 +241,11 @@ impl Store for SqliteStore {
         self.write(attempt, move |db| jobs::change_leased(db, id, fence, change)).await.map(drop)
     }
 
+    async fn release_holder(&self, holder: &str, now: Timestamp) -> Result<u64> {
+        let (attempt, holder) = (format!("release the jobs of {holder}"), holder.to_owned());
+        self.write(attempt, move |db| jobs::release_holder(db, &holder, now)).await
+    }
+
     async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()> {
         let attempt = format!("note facts of job {id} with fence {fence}");
         let change = move |job: &mut Job| transition::noted(job, note);

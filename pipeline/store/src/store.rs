@@ -117,6 +117,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         progress_frames: i64,
     ) -> Result<()>;
 
+    /// Hands back every job that a holder has, as [`Outcome::Released`] does, and counts them.
+    ///
+    /// For a holder that is known to be gone: its jobs need not wait for the end of their leases.
+    async fn release_holder(&self, holder: &str, now: Timestamp) -> Result<u64>;
+
     /// Notes what is known of the recording; `Fenced` when the fence is old.
     async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()>;
 

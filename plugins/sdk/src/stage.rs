@@ -27,7 +27,8 @@ pub trait Stage: Send + Sized + 'static {
     /// The options, each documented, with its unit in its name.
     ///
     /// A property with the schema extension `"x-scribed-job-option": true` is filled with the job's
-    /// value of that name; one with `"x-scribed-model": true` with the path of the model.
+    /// value of that name; one with `"x-scribed-model": true` with the path of the model; one with
+    /// `"x-scribed-slots": true` with the number of chunks that are recognised at once.
     type Config: DeserializeOwned + JsonSchema;
 
     /// What the stage takes.

@@ -21,7 +21,8 @@ pub struct Config {
     /// Threads of one decoding; 0 shares the cores among the slots.
     pub threads: u32,
     /// Chunks that are decoded at once on this machine, each by its own instance; only used to
-    /// share the cores.
+    /// share the cores. Left to the daemon, it is the number that `engine.slots` says.
+    #[schemars(extend("x-scribed-slots" = true))]
     pub slots: u32,
     /// Beams of the second attempt; 0 leaves that attempt out.
     pub beam_size: u32,

@@ -157,6 +157,25 @@ pub async fn claiming_one_job_takes_that_job(bench: &Bench) {
     assert_eq!(lost.map(|job| job.fence), Some(2));
 }
 
+/// What a dead worker held need not wait for the end of its leases; what others hold stays theirs.
+pub async fn the_jobs_of_a_holder_that_is_gone_are_handed_back_at_once(bench: &Bench) {
+    let (held, others) = (bench.claimed(1).await, bench.submit(new_job(2)).await);
+    let claim = ClaimRequest { holder: "worker-2".to_owned(), ..claim_at(10) };
+    let others = bench.store.claim_job(others.id, claim).await.unwrap().unwrap();
+    bench.store.put_chunk(held.id, held.fence, chunk(0, "kept"), at(11)).await.unwrap();
+
+    assert_eq!(bench.store.release_holder("worker-1", at(12)).await.unwrap(), 1);
+    assert_eq!(bench.store.release_holder("worker-1", at(13)).await.unwrap(), 0);
+    let queued = bench.job(held.id).await;
+    assert_eq!((queued.state, queued.lease), (JobState::Queued, None));
+    assert_eq!((queued.error_count, queued.ready_chunks, queued.updated), (0, 1, at(12)));
+    let late = bench.store.renew(held.id, held.fence, at(90), 5).await;
+    assert_eq!(kind(late), ErrorKind::Fenced);
+    assert_eq!(bench.job(others.id).await, others);
+    let again = bench.store.claim(claim_at(14)).await.unwrap().unwrap();
+    assert_eq!((again.id, again.fence), (held.id, held.fence + 1));
+}
+
 /// A change of a job that never was is told apart from a lost lease.
 pub async fn a_missing_job_is_not_found(bench: &Bench) {
     let (store, id) = (&bench.store, JobId(404));

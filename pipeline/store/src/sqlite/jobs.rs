@@ -13,7 +13,7 @@ use scribed_schemas::transcript::Segments;
 use super::failure::Failure;
 use super::row::{self, Json};
 use crate::error::ErrorKind;
-use crate::store::{ClaimRequest, JobPage, NewJob, PutChunk, Submitted};
+use crate::store::{ClaimRequest, JobPage, NewJob, Outcome, PutChunk, Submitted};
 use crate::transition;
 
 /// The first claimable job; reads one entry of `jobs_claimable` and those before it that wait.
@@ -25,6 +25,11 @@ pub(super) const FIRST_CLAIMABLE: &str = "SELECT priority, created, id FROM jobs
 pub(super) const FIRST_LOST: &str = "SELECT priority, created, id FROM jobs
      WHERE state = 'in_progress' AND lease_until <= ?1
      ORDER BY priority, created, id LIMIT 1";
+
+/// The jobs that a holder has; reads the entries of `jobs_leased`, which are as many as run.
+pub(super) const HELD: &str =
+    "SELECT * FROM jobs WHERE state = 'in_progress' AND lease_until IS NOT NULL
+       AND lease_holder = ?1";
 
 /// A page of all jobs; passes over what comes before it in `jobs_by_created` alone.
 ///
@@ -199,6 +204,21 @@ pub(super) fn change_leased(
     Ok(job)
 }
 
+/// Hands back what a holder has.
+pub(super) fn release_holder(
+    db: &Connection,
+    holder: &str,
+    now: Timestamp,
+) -> Result<u64, Failure> {
+    let mut statement = db.prepare_cached(HELD)?;
+    let held = statement.query_map([holder], row::job)?.collect::<Result<Vec<Job>, _>>()?;
+    for mut job in held.iter().cloned() {
+        transition::finished(&mut job, Outcome::Released, now);
+        row::save_job(db, &job)?;
+    }
+    Ok(held.len() as u64)
+}
+
 /// Stores a chunk, first write wins.
 pub(super) fn put_chunk(
     db: &Connection,
@@ -295,6 +315,7 @@ mod tests {
     fn no_statement_reads_a_whole_table() {
         check(FIRST_CLAIMABLE, "USING COVERING INDEX jobs_claimable");
         check(FIRST_LOST, "USING INDEX jobs_leased (lease_until<?)");
+        check(HELD, "USING INDEX jobs_leased");
         check(PAGE_OF_ALL, "USING COVERING INDEX jobs_by_created");
         check(PAGE_OF_OWNER, "USING COVERING INDEX jobs_by_owner (owner=?)");
         check(ACTIVE, "USING INDEX jobs_open (owner=?)");

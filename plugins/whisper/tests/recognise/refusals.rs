@@ -90,6 +90,7 @@ fn the_schema_marks_what_the_daemon_fills_in() {
     let schema = testing::config_schema::<Whisper>();
     let properties = &schema["properties"];
     assert_eq!(properties["model"]["x-scribed-model"], true);
+    assert_eq!(properties["slots"]["x-scribed-slots"], true);
     for option in ["language", "prompt"] {
         assert_eq!(properties[option]["x-scribed-job-option"], true, "{option}");
     }
