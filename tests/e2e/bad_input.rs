@@ -27,7 +27,9 @@ fn fate(daemon: &Daemon, client: &Client, name: &str) -> Fate {
     let id = job.0.to_string();
     let shown = daemon.program().run(["jobs", "show", &id, "--json"]).code(0).json();
     if state == "processing_fail" {
-        return Fate::Failed(shown["fault"]["message"].as_str().unwrap_or_default().to_owned());
+        let told = client.info(job)["description"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(shown["fault"]["message"], told);
+        return Fate::Failed(told);
     }
     assert_eq!(state, "completed", "{name}: {shown}");
     let codes = shown["warnings"].as_array().unwrap().iter();

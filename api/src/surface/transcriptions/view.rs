@@ -20,6 +20,9 @@ pub(super) const STATES: &[&str] = &[
     "cancelled",
 ];
 
+/// What the owner of a job hears that failed through no fault of the recording.
+const OUR_FAULT: &str = "The recording could not be processed; the operator can see why.";
+
 /// Returns the public word of a state: who waits for something is queued.
 pub(super) fn public_state(state: JobState) -> &'static str {
     match state {
@@ -83,9 +86,24 @@ impl Transcription {
             current_state: public_state(job.state),
             create_date: date_time(job.created, settings),
             update_date: date_time(job.updated, settings),
-            description: job.description.clone(),
+            description: description(job),
             error_count: job.error_count,
         }
+    }
+}
+
+/// Returns what a job is about: the beginning of its text; of one that failed, the reason, which
+/// the document has no other place for.
+///
+/// What is wrong with the recording or the request is the owner's business; what went wrong on our
+/// side is the operator's, and may name files of this host.
+fn description(job: &Job) -> String {
+    match &job.fault {
+        Some(fault) if job.state == JobState::ProcessingFail && fault.code.is_final() => {
+            fault.message.clone()
+        }
+        Some(_) if job.state == JobState::ProcessingFail => OUR_FAULT.to_owned(),
+        _ => job.description.clone(),
     }
 }
 
@@ -147,6 +165,8 @@ fn date_time(at: Timestamp, settings: &Transcriptions) -> String {
 
 #[cfg(test)]
 mod tests {
+    use scribed_schemas::job::{Fault, FaultCode};
+
     use super::*;
 
     #[test]
@@ -162,6 +182,24 @@ mod tests {
         for state in JobState::ALL {
             assert!(STATES.contains(&public_state(state)), "{state:?}");
         }
+    }
+
+    #[test]
+    fn a_failed_job_tells_its_owner_what_is_wrong_with_the_recording_and_nothing_of_the_host() {
+        let mut job: Job = serde_json::from_value(serde_json::json!({
+            "id": 1, "owner": 1, "name": "a", "media": null, "pipeline": "default", "options": {},
+            "priority": "standard", "state": "processing_fail", "error_count": 1,
+            "fault": {"code": "no_audio", "message": "the file holds no sound"}, "facts": null,
+            "warnings": [], "progress_frames": 0, "ready_chunks": 1, "planned_chunks": null,
+            "chunk_limit_secs": 30, "description": "one fish", "lease": null, "fence": 1,
+            "not_before": 0, "created": 0, "updated": 0, "finished": 0
+        }))
+        .unwrap();
+        assert_eq!(description(&job), "the file holds no sound");
+        job.fault = Some(Fault { code: FaultCode::StageFailed, message: "/srv/x broke".into() });
+        assert_eq!(description(&job), OUR_FAULT);
+        job.state = JobState::CompletedPartially;
+        assert_eq!(description(&job), "one fish");
     }
 
     #[test]
