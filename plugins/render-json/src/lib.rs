@@ -1,6 +1,6 @@
-//! `org.scribed.render-json`: a whole transcript as one JSON document, `scribed.transcript/1`.
+//! `org.scribed.render-json`: a whole transcript as one JSON document, `scribed.document/1`.
 //!
-//! `schemas/events/transcript-1.schema.json` describes it. Each chunk is written as it comes, so that
+//! `schemas/documents/document-1.schema.json` describes it. Each chunk is written as it comes, so that
 //! only finished text is held until the recording ends, never the parsed transcript.
 
 #![forbid(unsafe_code)]
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(document.media_type, "application/json");
         assert_eq!(document.extension, "json");
         let json: Value = serde_json::from_slice(&document.bytes).expect("JSON");
-        let schema = include_str!("../../../schemas/events/transcript-1.schema.json");
+        let schema = include_str!("../../../schemas/documents/document-1.schema.json");
         let schema = serde_json::from_str(schema).expect("the schema is JSON");
         let schema = jsonschema::validator_for(&schema).expect("the schema is one");
         let faults: Vec<String> =
@@ -188,7 +188,7 @@ mod tests {
         let mut head = json.clone();
         head["segments"] = Value::Null;
         let expected = json!({
-            "schema": "scribed.transcript/1", "title": "Board \"meeting\"",
+            "schema": "scribed.document/1", "title": "Board \"meeting\"",
             "created": "2026-03-01T10:00:00.000000Z", "duration_secs": 20.5, "language": "en",
             "partial": true, "text": "Good morning. All well?\n\nFine.", "segments": null,
         });

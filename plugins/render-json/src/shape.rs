@@ -1,10 +1,10 @@
-//! The shape of `scribed.transcript/1`, borrowed from what it is written from.
+//! The shape of `scribed.document/1`, borrowed from what it is written from.
 
 use scribed_schemas::transcript::{self, FlagReason, Segments};
 use serde::Serialize;
 
 /// The `schema` of the document.
-pub(crate) const SCHEMA: &str = "scribed.transcript/1";
+pub(crate) const SCHEMA: &str = "scribed.document/1";
 
 /// All of the document but its segments, in the order in which it is written.
 #[derive(Debug, Serialize)]
