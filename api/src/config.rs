@@ -45,6 +45,11 @@ pub struct Http {
     pub body_patience_secs: u64,
     /// How long an answer may wait for a client that does not read it, in seconds.
     pub write_timeout_secs: u64,
+    /// How long the rest of a refused request is read away at most, so that its client sees the
+    /// answer, in seconds.
+    pub linger_secs: u64,
+    /// How long more of it is waited for, in seconds.
+    pub linger_patience_secs: u64,
     /// Time for requests in work to end when the daemon stops, in seconds.
     pub drain_timeout_secs: u64,
     /// Proxies whose `X-Forwarded-For` is believed: addresses or networks such as `10.0.0.0/8`.
@@ -65,6 +70,9 @@ impl Default for Http {
             min_body_rate: 1024,
             body_patience_secs: 10,
             write_timeout_secs: 30,
+            // Both as nginx has them: `lingering_time` and `lingering_timeout`.
+            linger_secs: 30,
+            linger_patience_secs: 5,
             drain_timeout_secs: 30,
             trusted_proxies: Vec::new(),
         }

@@ -7,14 +7,16 @@
 //!
 //! ```text
 //!  accept ─► first bytes say which HTTP ─► hyper ─► CORS, access log ─► routes
-//!    │                                       │
+//!    │                                       │              └ a body that is left is read away
 //!   stop ─► no new connection       stop ─► requests in work end, until the drain time is over
 //! ```
 
 mod connection;
 mod cors;
+mod heads;
 mod lobby;
 mod peer;
+mod rest;
 mod wire;
 
 use std::net::SocketAddr;
@@ -44,8 +46,8 @@ pub async fn serve(listener: TcpListener, api: Api, stop: CancellationToken) {
     let places = Arc::new(Semaphore::new(http.max_connections.max(1) as usize));
     // The hard end; the soft one is `stop`.
     let cut = CancellationToken::new();
-    let connection = Connection::new(&api, stop.clone(), cut.clone());
     let connections = TaskTracker::new();
+    let connection = Connection::new(&api, connections.clone(), stop.clone(), cut.clone());
     loop {
         // Both arms are cancel safe: a permit or a connection is either taken or not.
         let (stream, peer, place) = tokio::select! {

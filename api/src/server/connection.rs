@@ -9,10 +9,13 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::Api;
 use crate::config::Http;
+use crate::server::heads::{Doubt, Heads};
 use crate::server::lobby::Lobby;
+use crate::server::rest::Linger;
 use crate::server::wire::{Version, Wire, first_bytes};
 
 /// How often an HTTP/2 client must show that it is still there.
@@ -27,6 +30,7 @@ pub(crate) struct Connection {
     lobby: Lobby,
     header_timeout: Duration,
     write_timeout: Duration,
+    linger: Linger,
     /// No new requests.
     stop: CancellationToken,
     /// No requests at all.
@@ -34,15 +38,21 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Reads the settings.
-    pub(crate) fn new(api: &Api, stop: CancellationToken, cut: CancellationToken) -> Self {
+    /// Reads the settings; `tasks` are those of connections.
+    pub(crate) fn new(
+        api: &Api,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+        cut: CancellationToken,
+    ) -> Self {
         let http = &api.shared.config.http;
         Self {
             http1: http1_builder(http),
             http2: http2_builder(http),
-            lobby: Lobby::new(api),
+            lobby: Lobby::new(api, tasks),
             header_timeout: Duration::from_secs(http.header_timeout_secs.max(1)),
             write_timeout: Duration::from_secs(http.write_timeout_secs.max(1)),
+            linger: Linger::new(http),
             stop,
             cut,
         }
@@ -61,11 +71,18 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection has no TCP_NODELAY");
         }
-        let wire = TokioIo::new(Wire::new(stream, first, self.write_timeout));
-        let service = self.lobby.service(peer);
+        let wire = Wire::new(stream, first, self.write_timeout, self.linger);
+        let doubt = Doubt::default();
+        let service = self.lobby.service(peer, doubt.clone());
         match version {
-            Version::Http1 => self.drive(self.http1.serve_connection(wire, service)).await,
-            Version::Http2 => self.drive(self.http2.serve_connection(wire, service)).await,
+            Version::Http1 => {
+                let wire = TokioIo::new(wire.watched(Heads::new(doubt)));
+                self.drive(self.http1.serve_connection(wire, service)).await;
+            }
+            Version::Http2 => {
+                let wire = TokioIo::new(wire);
+                self.drive(self.http2.serve_connection(wire, service)).await;
+            }
         }
     }
 

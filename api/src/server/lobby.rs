@@ -1,4 +1,5 @@
-//! The lobby: what every request passes before and after the routes: CORS and the access log.
+//! The lobby: what every request passes before and after the routes: doubts about where it ends,
+//! CORS, what is left of its body, and the access log.
 //!
 //! The log has the path without its query, since queries of this API carry secrets.
 
@@ -7,17 +8,22 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-use http::Request;
+use http::header::{CONNECTION, EXPECT, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use warp::reply::Response;
 
 use crate::Api;
+use crate::answer::{Refusal, respond};
 use crate::routes::{self, Route};
 use crate::server::cors::Cors;
+use crate::server::heads::Doubt;
 use crate::server::peer::Peers;
+use crate::server::rest::{Lent, Linger, Rest, lend};
 
 /// What stands between a connection and the routes.
 #[derive(Clone)]
@@ -25,6 +31,8 @@ pub(super) struct Lobby {
     routes: Route,
     cors: std::sync::Arc<Cors>,
     peers: std::sync::Arc<Peers>,
+    linger: Linger,
+    tasks: TaskTracker,
 }
 
 impl std::fmt::Debug for Lobby {
@@ -38,22 +46,25 @@ impl std::fmt::Debug for Lobby {
 pub(super) struct Service {
     lobby: Lobby,
     peer: SocketAddr,
+    doubt: Doubt,
 }
 
 impl Lobby {
-    /// Builds the routes.
-    pub(super) fn new(api: &Api) -> Self {
+    /// Builds the routes; `tasks` outlive requests, but not the server.
+    pub(super) fn new(api: &Api, tasks: TaskTracker) -> Self {
         let config = &api.shared.config;
         Self {
             routes: routes::all(api),
             cors: Cors::new(&config.cors.origins).into(),
             peers: Peers::new(config.http.trusted_proxies.clone()).into(),
+            linger: Linger::new(&config.http),
+            tasks,
         }
     }
 
     /// Makes the service of one connection.
-    pub(super) fn service(&self, peer: SocketAddr) -> Service {
-        Service { lobby: self.clone(), peer }
+    pub(super) fn service(&self, peer: SocketAddr, doubt: Doubt) -> Service {
+        Service { lobby: self.clone(), peer, doubt }
     }
 }
 
@@ -63,22 +74,35 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let Self { lobby, peer } = self.clone();
-        Box::pin(async move { Ok(lobby.answer(request, peer).await) })
+        let Self { lobby, peer, doubt } = self.clone();
+        Box::pin(async move { Ok(lobby.answer(request, peer, &doubt).await) })
     }
 }
 
 impl Lobby {
-    async fn answer(self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    async fn answer(self, request: Request<Incoming>, peer: SocketAddr, doubt: &Doubt) -> Response {
         let begun = Instant::now();
         let client = self.peers.client(peer.ip(), request.headers());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let origin = self.cors.allow(request.headers());
-        let preflight = self.cors.preflight(&request, origin.as_ref());
-        let mut response = match preflight {
-            Some(response) => response,
+        let manners = Manners::of(&request);
+        let (head, body) = request.into_parts();
+        let (body, mut returned) = lend(body);
+        let request = Request::from_parts(head, body);
+        let refusal = doubt.is_raised().then(|| respond(Err(ambiguous())));
+        let early = refusal.or_else(|| self.cors.preflight(&request, origin.as_ref()));
+        let mut response = match early {
+            Some(response) => {
+                drop(request);
+                response
+            }
             None => self.route(request).await,
         };
+        // The handler has ended, so what it left of the body is there.
+        let rest = returned.try_recv().ok();
+        if self.leave(rest, manners, response.status()) == After::Close {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(origin) = origin {
             origin.mark(response.headers_mut());
         }
@@ -90,11 +114,65 @@ impl Lobby {
         response
     }
 
-    async fn route(&self, request: Request<Incoming>) -> Response {
+    async fn route(&self, request: Request<Lent>) -> Response {
         let service = TowerToHyperService::new(warp::service(self.routes.clone()));
         match service.call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         }
     }
+
+    /// Sees to what is left of a body, and says what becomes of the connection.
+    fn leave(&self, rest: Option<Rest>, manners: Manners, status: StatusCode) -> After {
+        let Some(rest) = rest else { return manners.after(manners.chunked) };
+        // Who sends too slowly is not waited for any longer, and who waits for leave sends nothing.
+        let is_mute = manners.asks_leave && !rest.is_begun();
+        if !manners.shares && (is_mute || status == StatusCode::REQUEST_TIMEOUT) {
+            return manners.after(true);
+        }
+        let Some(rest) = rest.settle() else { return manners.after(manners.chunked) };
+        let close = manners.chunked || rest.is_long();
+        self.tasks.spawn(rest.read_away(self.linger));
+        manners.after(close)
+    }
+}
+
+/// What becomes of a connection after an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    GoOn,
+    Close,
+}
+
+/// How a client sends its body.
+#[derive(Debug, Clone, Copy)]
+struct Manners {
+    /// Its connection carries other requests at the same time: HTTP/2.
+    shares: bool,
+    /// Its length is not stated. No request is read after it: where one would begin is known only
+    /// to hyper, and `heads.rs` has to look at each.
+    chunked: bool,
+    /// It waits for a `100 Continue`.
+    asks_leave: bool,
+}
+
+impl Manners {
+    fn of<B>(request: &Request<B>) -> Self {
+        let headers: &HeaderMap = request.headers();
+        Self {
+            shares: request.version() == Version::HTTP_2,
+            chunked: headers.contains_key(TRANSFER_ENCODING),
+            asks_leave: headers.contains_key(EXPECT),
+        }
+    }
+
+    fn after(self, close: bool) -> After {
+        if close && !self.shares { After::Close } else { After::GoOn }
+    }
+}
+
+/// The refusal of a request that states its length twice.
+fn ambiguous() -> Refusal {
+    let rule = "A request has either Content-Length or Transfer-Encoding, not both.";
+    Refusal::Malformed(rule.to_owned())
 }

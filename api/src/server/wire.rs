@@ -1,9 +1,10 @@
 //! The wire: a TCP stream that tells which HTTP it speaks, and that ends politely.
 //!
-//! Two things hyper leaves to us. A reader that takes nothing for too long is given up. And before
-//! a connection is closed on which a client is still sending (a body that was refused, say), what
-//! it sends is read away for a moment: closing at once would make the kernel answer with a reset,
-//! and the client would never see why it was refused.
+//! Two things hyper leaves to us. A reader that takes nothing for too long is given up. And a
+//! connection on which a client may still be sending is not closed at once: the kernel would answer
+//! what comes then with a reset, which takes an answer away that the client has not read yet. So
+//! our side is closed alone, and what still comes is read away until the client closes too, sends
+//! nothing for a while, or has had its time (RFC 9112 §9.6; the same as nginx's `lingering_close`).
 
 use std::io;
 use std::pin::Pin;
@@ -14,12 +15,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::server::heads::Heads;
+use crate::server::rest::Linger;
+
 /// What an HTTP/2 client says first (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// How long and how much is read away at the end.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Which HTTP a client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,23 +53,55 @@ pub(super) struct Wire {
     stream: TcpStream,
     first: Vec<u8>,
     given: usize,
+    /// Watches what the client sends, where it speaks HTTP/1.
+    heads: Option<Heads>,
     write_timeout: Duration,
+    linger: Linger,
     /// Runs while a write waits for its reader.
     stalled: Option<Pin<Box<Sleep>>>,
     ending: Option<Ending>,
 }
 
-/// What is left to read away.
+/// How long the client is still waited for.
 #[derive(Debug)]
 struct Ending {
+    /// In all.
     until: Pin<Box<Sleep>>,
-    left: usize,
+    /// Unless it sends something.
+    quiet: Pin<Box<Sleep>>,
 }
 
 impl Wire {
     /// Puts the first bytes back in front of the stream.
-    pub(super) fn new(stream: TcpStream, first: Vec<u8>, write_timeout: Duration) -> Self {
-        Self { stream, first, given: 0, write_timeout, stalled: None, ending: None }
+    pub(super) fn new(
+        stream: TcpStream,
+        first: Vec<u8>,
+        write_timeout: Duration,
+        linger: Linger,
+    ) -> Self {
+        let (stalled, ending) = (None, None);
+        Self { stream, first, given: 0, heads: None, write_timeout, linger, stalled, ending }
+    }
+
+    /// Watches what the client sends.
+    pub(super) fn watched(self, heads: Heads) -> Self {
+        Self { heads: Some(heads), ..self }
+    }
+
+    /// Reads what was put back, then the stream.
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let waiting = &self.first[self.given..];
+        if waiting.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
+        let count = waiting.len().min(buffer.remaining());
+        buffer.put_slice(&waiting[..count]);
+        self.given += count;
+        Poll::Ready(Ok(()))
     }
 
     /// Gives up when a write has waited too long.
@@ -96,13 +128,11 @@ impl AsyncRead for Wire {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let waiting = &this.first[this.given..];
-        if waiting.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(context, buffer);
+        let before = buffer.filled().len();
+        ready!(this.poll_next(context, buffer))?;
+        if let Some(heads) = &mut this.heads {
+            heads.see(&buffer.filled()[before..]);
         }
-        let count = waiting.len().min(buffer.remaining());
-        buffer.put_slice(&waiting[..count]);
-        this.given += count;
         Poll::Ready(Ok(()))
     }
 }
@@ -141,22 +171,26 @@ impl AsyncWrite for Wire {
         if this.ending.is_none() {
             ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
         }
+        // A client between two requests sends nothing that a reset could answer.
+        if this.heads.as_ref().is_some_and(|heads| !heads.is_within()) {
+            return Poll::Ready(Ok(()));
+        }
+        let Linger { longest, patience } = this.linger;
         let ending = this.ending.get_or_insert_with(|| Ending {
-            until: Box::pin(tokio::time::sleep_until(Instant::now() + LINGER)),
-            left: LINGER_BYTES,
+            until: Box::pin(tokio::time::sleep(longest)),
+            quiet: Box::pin(tokio::time::sleep(patience)),
         });
         let mut waste = [0; 16 * 1024];
-        while ending.left > 0 && ending.until.as_mut().poll(context).is_pending() {
+        while ending.until.as_mut().poll(context).is_pending()
+            && ending.quiet.as_mut().poll(context).is_pending()
+        {
             let mut buffer = ReadBuf::new(&mut waste);
+            let read = ready!(Pin::new(&mut this.stream).poll_read(context, &mut buffer));
             // A client that breaks off is as good as one that ends.
-            if ready!(Pin::new(&mut this.stream).poll_read(context, &mut buffer)).is_err() {
+            if read.is_err() || buffer.filled().is_empty() {
                 break;
             }
-            let read = buffer.filled().len();
-            if read == 0 {
-                break;
-            }
-            ending.left = ending.left.saturating_sub(read);
+            ending.quiet.as_mut().reset(Instant::now() + patience);
         }
         Poll::Ready(Ok(()))
     }
