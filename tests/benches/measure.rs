@@ -1,57 +1,13 @@
-//! How the benchmarks measure, and how they print.
+//! How programs are run and measured.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use scribed_plugin_host::{Catalog, HostContext, Input, Level, MediaInput, Output, ReadAt, Search};
-
-/// What was measured so far.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    rows: Vec<String>,
-    missed: bool,
-}
-
-impl Report {
-    /// Notes two wall times and the limit of their ratio.
-    pub(crate) fn ratio(&mut self, what: &str, ours: Duration, theirs: Duration, limit: f64) {
-        let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
-        self.row(what, &format!("{ours:.2?}"), &format!("{theirs:.2?}"), ratio, limit);
-    }
-
-    /// Notes two sizes in KiB and the limit of their ratio.
-    #[expect(clippy::cast_precision_loss, reason = "memory of one process")]
-    pub(crate) fn memory(&mut self, what: &str, ours: u64, theirs: u64, limit: f64) {
-        let ratio = ours as f64 / theirs as f64;
-        let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
-        self.row(what, &mib(ours), &mib(theirs), ratio, limit);
-    }
-
-    /// Notes that a peer is missing.
-    pub(crate) fn skip(&mut self, what: &str, why: &str) {
-        self.rows.push(format!("| {what} | SKIPPED: {why} | | | |"));
-    }
-
-    /// Prints a Markdown table; fails when a limit was missed.
-    pub(crate) fn print(&self) -> ExitCode {
-        println!("| what | ours | peer | ratio | limit |\n|---|--:|--:|--:|--:|");
-        for row in &self.rows {
-            println!("{row}");
-        }
-        if self.missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-    }
-
-    fn row(&mut self, what: &str, ours: &str, theirs: &str, ratio: f64, limit: f64) {
-        let verdict = if ratio <= limit { "" } else { " MISSED" };
-        self.missed |= ratio > limit;
-        eprintln!("{what}: {ours} against {theirs}, ratio {ratio:.2}, limit {limit}{verdict}");
-        self.rows.push(format!("| {what} | {ours} | {theirs} | {ratio:.2}{verdict} | {limit} |"));
-    }
-}
 
 /// Returns the shortest of several runs.
 pub(crate) fn best_of(runs: u32, mut run: impl FnMut() -> Result<()>) -> Result<Duration> {

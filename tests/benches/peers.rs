@@ -17,7 +17,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
-use measure::{Report, best_of, peak_rss_kib, run_quietly};
+use measure::{best_of, peak_rss_kib, run_quietly};
+use scribed_tests::Report;
 
 /// Runs of each side; the fastest counts, so that other work on the machine matters least.
 const RUNS: u32 = 5;
