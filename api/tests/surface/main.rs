@@ -3,6 +3,7 @@
 
 mod accounts;
 mod document;
+mod early;
 mod harness;
 mod jobs;
 mod refresh;

@@ -178,6 +178,79 @@ async fn a_request_that_two_servers_would_read_differently_is_refused() {
     }
 }
 
+/// A request that states its length twice.
+fn ambiguous(lines: [&str; 2], end: &str) -> Vec<u8> {
+    let head = ["POST /auth/login HTTP/1.1", "Host: x", lines[0], lines[1], "", ""].join(end);
+    // One server reads an empty body and then a request of somebody else's, the other one body.
+    format!("{head}0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn a_length_beside_a_coding_is_refused_and_ends_the_connection() {
+    let house = House::open().await;
+    let (length, coding) = ("Content-Length: 5", "Transfer-Encoding: chunked");
+    for (lines, end) in [
+        ([length, coding], "\r\n"),
+        ([coding, length], "\r\n"),
+        ([length, coding], "\n"),
+        (["CONTENT-LENGTH:0", "tRANSFER-eNCODING:\tChunked"], "\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(house.address).await.unwrap();
+        // A request before it is answered, and changes nothing.
+        let good = "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+        stream.write_all(good.as_bytes()).await.unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 404");
+        stream.write_all(&ambiguous(lines, end)).await.unwrap();
+        let answers = String::from_utf8(closed(&mut stream).await).unwrap();
+        let (_, last) = answers.split_once("HTTP/1.1 ").expect("another answer");
+        assert!(last.starts_with("400 ") && last.contains("connection: close"), "{answers}");
+        assert!(last.contains("either Content-Length or Transfer-Encoding"), "{answers}");
+        assert!(!last.contains("HTTP/1.1"), "what follows is no request: {answers}");
+    }
+}
+
+#[tokio::test]
+async fn lines_may_end_without_a_carriage_return_but_not_with_one_alone() {
+    let house = House::open().await;
+    // RFC 9112 §2.2 allows the first; the second would be two lines to some.
+    let request =
+        |end: &str| ["GET /livez HTTP/1.1", "Host: x", "Connection: close", "", ""].join(end);
+    assert_eq!(status_of(&house, request("\n").as_bytes()).await, 200);
+    assert_eq!(status_of(&house, request("\r").as_bytes()).await, 400);
+    let bare = "GET /livez HTTP/1.1\r\nHost: x\r\nX: a\rContent-Length: 2\r\n\r\n";
+    assert_eq!(status_of(&house, bare.as_bytes()).await, 400);
+}
+
+#[tokio::test]
+async fn the_same_length_said_twice_is_one_length() {
+    let house = House::open().await;
+    let head = "POST /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    let twice = format!("{head}Content-Length: 2\r\nContent-Length: 2\r\n\r\n{{}}");
+    assert_eq!(status_of(&house, twice.as_bytes()).await, 404);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_answer_is_given_up_and_its_place_is_free() {
+    let house = House::with(|config| {
+        config.http.write_timeout_secs = 1;
+        config.http.max_connections = 1;
+        // Nothing else ends it.
+        config.http.header_timeout_secs = 3_600;
+        config.http.linger_secs = 3_600;
+        config.http.linger_patience_secs = 3_600;
+    })
+    .await;
+    let mut stalled = TcpStream::connect(house.address).await.unwrap();
+    // Requests for long answers, until the buffers of both sides are full and the server ends it.
+    let requests = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+    let asking = async { while stalled.write_all(requests.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(60), asking).await.expect("the server ends it");
+    let reply = house.get("/livez").send().await;
+    assert_eq!(reply.status, 200);
+}
+
 #[tokio::test]
 async fn a_chunked_body_that_breaks_its_coding_is_no_body() {
     let house = House::open().await;
