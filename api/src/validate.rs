@@ -4,81 +4,14 @@
 //! service know. Conversions are as lax as there: `"1"` and `1.0` are integers, `"yes"` is a
 //! boolean. A fault never repeats the input, since that may be a password.
 
-use serde::Serialize;
+mod fault;
+mod lax;
+
 use serde_json::{Map, Value, json};
 
-use crate::answer::Refusal;
-
-/// One thing that is wrong with a request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Fault {
-    /// Stable word.
-    #[serde(rename = "type")]
-    kind: &'static str,
-    /// Where: `["query", "page"]`.
-    loc: Vec<Value>,
-    /// What, for a person.
-    msg: String,
-    /// Values that the text names.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ctx: Option<Value>,
-}
-
-impl Fault {
-    /// Something required is not there.
-    pub(crate) fn missing(loc: &[&str]) -> Self {
-        Self::new("missing", loc, "Field required")
-    }
-
-    /// A rule of ours is broken.
-    pub(crate) fn value(loc: &[&str], rule: &str) -> Self {
-        let fault = Self::new("value_error", loc, format!("Value error, {rule}"));
-        fault.with(json!({ "error": {} }))
-    }
-
-    /// The body is no JSON, from this character on.
-    pub(crate) fn not_json(offset: usize, error: &str) -> Self {
-        let loc = vec![json!("body"), json!(offset)];
-        let ctx = Some(json!({ "error": error }));
-        Self { kind: "json_invalid", loc, msg: "JSON decode error".to_owned(), ctx }
-    }
-
-    /// A number is above its bound.
-    pub(crate) fn above(loc: &[&str], most: i64) -> Self {
-        let msg = format!("Input should be less than or equal to {most}");
-        Self::new("less_than_equal", loc, msg).with(json!({ "le": most }))
-    }
-
-    fn new(kind: &'static str, loc: &[&str], msg: impl Into<String>) -> Self {
-        let loc = loc.iter().map(|part| json!(part)).collect();
-        Self { kind, loc, msg: msg.into(), ctx: None }
-    }
-
-    fn with(self, ctx: Value) -> Self {
-        Self { ctx: Some(ctx), ..self }
-    }
-}
-
-/// The faults found so far.
-#[derive(Debug, Default)]
-pub(crate) struct Checks {
-    faults: Vec<Fault>,
-}
-
-impl Checks {
-    /// Notes a fault.
-    pub(crate) fn fault(&mut self, fault: Fault) {
-        self.faults.push(fault);
-    }
-
-    /// Returns what was read, or every fault.
-    pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, Refusal> {
-        match read {
-            Some(read) if self.faults.is_empty() => Ok(read),
-            _ => Err(Refusal::Invalid(self.faults)),
-        }
-    }
-}
+pub(crate) use crate::validate::fault::{Checks, Fault};
+use crate::validate::fault::{not_an_object, one_of};
+use crate::validate::lax::{NotABool, NotAnInt, Raw, json_int, parse_bool, parse_int};
 
 /// The query of a request: names and values in order.
 #[derive(Debug, Default)]
@@ -145,12 +78,6 @@ pub(crate) type Optional<T> = Result<Option<T>, Faulty>;
 /// A field was given and is wrong; the fault is noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Faulty;
-
-/// A value as it came.
-enum Raw<'a> {
-    Text(&'a str),
-    Json(&'a Value),
-}
 
 impl<'a> Fields<'a> {
     /// Returns the place of a field.
@@ -326,83 +253,6 @@ impl<'a> Fields<'a> {
             checks.fault(fault.with(json!({ "expected": expected })));
         }
         found
-    }
-}
-
-/// The fault of a value that should have fields.
-fn not_an_object(loc: &[&str]) -> Fault {
-    let msg = "Input should be a valid dictionary or object to extract fields from";
-    Fault::new("model_attributes_type", loc, msg)
-}
-
-/// Lists words as a sentence does: `'a', 'b' or 'c'`.
-fn one_of(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    }
-}
-
-enum NotAnInt {
-    Text,
-    Fraction,
-    Kind,
-}
-
-/// Reads an integer from text: a sign, digits, perhaps `.0`; blanks around it are allowed.
-///
-/// A number beyond 64 bits is taken as the nearest one: it names nothing that exists anyway.
-fn parse_int(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let whole = text.split_once('.').map_or(Some(text), |(whole, zeros)| {
-        zeros.bytes().all(|digit| digit == b'0').then_some(whole)
-    })?;
-    let digits = whole.strip_prefix(['+', '-']).unwrap_or(whole);
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let bound = if whole.starts_with('-') { i64::MIN } else { i64::MAX };
-    Some(whole.parse().unwrap_or(bound))
-}
-
-/// Reads an integer from a JSON value.
-#[expect(clippy::cast_possible_truncation, reason = "`as` takes the nearest integer, as wanted")]
-fn json_int(value: &Value) -> Result<i64, NotAnInt> {
-    match value {
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => Ok(whole),
-            (None, Some(real)) if real.fract() == 0.0 => Ok(real as i64),
-            _ => Err(NotAnInt::Fraction),
-        },
-        Value::Bool(flag) => Ok(i64::from(*flag)),
-        Value::String(text) => parse_int(text).ok_or(NotAnInt::Text),
-        _ => Err(NotAnInt::Kind),
-    }
-}
-
-enum NotABool {
-    Word,
-    Kind,
-}
-
-/// Reads a boolean from text, a number or a JSON boolean.
-fn parse_bool(raw: &Raw<'_>) -> Result<bool, NotABool> {
-    let text = match raw {
-        Raw::Json(Value::Bool(flag)) => return Ok(*flag),
-        Raw::Json(Value::Number(number)) => match number.as_f64() {
-            Some(0.0) => return Ok(false),
-            Some(1.0) => return Ok(true),
-            _ => return Err(NotABool::Word),
-        },
-        Raw::Json(Value::String(text)) => text.as_str(),
-        Raw::Json(_) => return Err(NotABool::Kind),
-        Raw::Text(text) => text,
-    };
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
-        "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
-        _ => Err(NotABool::Word),
     }
 }
 
