@@ -108,6 +108,12 @@ pub struct JobOptions {
     /// Words that the recogniser should expect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+    /// The producer's id of the event that submitted it; absent when it came another way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<String>,
+    /// What the producer wants to see again in our events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// One recording to be transcribed.

@@ -182,7 +182,11 @@ async fn one(
         size,
         created: engine.now(),
     };
-    let options = JobOptions { language: ask.language.clone(), prompt: ask.prompt.clone() };
+    let options = JobOptions {
+        language: ask.language.clone(),
+        prompt: ask.prompt.clone(),
+        ..JobOptions::default()
+    };
     let submission = Submission {
         owner: OWNER,
         name: name.clone(),

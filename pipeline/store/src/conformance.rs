@@ -114,7 +114,7 @@ pub fn new_job(number: i64) -> NewJob {
         name: format!("recording {number}"),
         media: media(number),
         pipeline: "default".to_owned(),
-        options: JobOptions { language: Some("en".to_owned()), prompt: None },
+        options: JobOptions { language: Some("en".to_owned()), ..JobOptions::default() },
         priority: Priority::Standard,
         facts: None,
         chunk_limit_secs: 30,

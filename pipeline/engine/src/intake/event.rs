@@ -55,7 +55,12 @@ pub(super) async fn take(engine: &Engine, payload: &[u8]) -> Result<Taken, Refus
         name,
         media,
         pipeline: event.pipeline,
-        options: JobOptions { language: event.language, prompt: None },
+        options: JobOptions {
+            language: event.language,
+            prompt: None,
+            upload: Some(event.id.clone()),
+            reference: event.reference,
+        },
         priority: event.priority,
         facts: None,
         idempotency: Some(IdempotencyKey { key: event.id.clone(), fingerprint: digest }),
@@ -84,6 +89,10 @@ fn parse(payload: &[u8]) -> Result<UploadEvent, Refusal> {
         return Err(bad("unknown_schema", detail));
     }
     let event: UploadEvent = serde_json::from_value(document).map_err(malformed)?;
+    if event.callback.is_some() {
+        let detail = "this version calls nobody; leave `callback` out and read `scribed.states`";
+        return Err(bad("unsupported_callback", detail.to_owned()));
+    }
     let characters = event.id.chars().count();
     if characters == 0 || characters > LONGEST_ID {
         let detail = format!("the id has {characters} characters; allowed are 1 to {LONGEST_ID}");

@@ -57,7 +57,11 @@ mod tests {
 
     #[test]
     fn a_job_overrides_what_a_stage_allows_and_nothing_else() {
-        let asked = JobOptions { language: Some("de".into()), prompt: Some("Köln".into()) };
+        let asked = JobOptions {
+            language: Some("de".into()),
+            prompt: Some("Köln".into()),
+            ..JobOptions::default()
+        };
         let Value::Object(config) = json!({"language": "en", "model": "tiny"}) else {
             unreachable!("the document is an object")
         };
