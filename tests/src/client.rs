@@ -69,9 +69,9 @@ impl Client {
     /// Registers a new account and logs in; it may not submit yet.
     #[track_caller]
     pub fn register(base: &str) -> Self {
-        // A fresh connection each: one that the daemon is about to close is not used again.
-        let http =
-            Http::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(120)).build();
+        // Connections are used again, but not when the daemon is about to close them for idleness.
+        let http = Http::builder().pool_idle_timeout(Duration::from_secs(5));
+        let http = http.timeout(Duration::from_secs(120)).build();
         let http = http.expect("a client without TLS needs nothing");
         let mut client =
             Self { http, base: base.to_owned(), token: String::new(), id: 0, name: fresh_name() };
@@ -90,6 +90,16 @@ impl Client {
         let path = format!("/auth/patch?user_id={id}&secret_admin_token={admin_token}");
         let change = self.request(Method::PATCH, &path).json(&json!({"can_interact": true}));
         let _changed = send(change).status(200);
+    }
+
+    /// Returns the number of the account.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// Returns the access token, for those who speak HTTP themselves.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// Returns a client with another token.
@@ -136,11 +146,10 @@ impl Client {
         request.extend(b"0\r\n\r\n");
         let address = self.base.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("the daemon listens");
-        // A refusal may come, and the connection end, before everything is sent.
-        stream.write_all(&request).ok();
+        // Also of a refused upload everything is taken.
+        stream.write_all(&request).expect("the daemon reads on");
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok();
-        assert!(!answer.is_empty(), "the daemon answers");
+        stream.read_to_end(&mut answer).expect("the daemon answers and then ends the connection");
         String::from_utf8_lossy(&answer).into_owned()
     }
 
@@ -171,19 +180,13 @@ impl Client {
         self.upload_form(Form::new().part("audiofile", part))
     }
 
-    /// Uploads a form.
-    ///
-    /// It is sent as one body: this client loses an answer that comes while it streams one.
+    /// Uploads a form as a stream.
     ///
     /// # Panics
     /// When the daemon does not answer.
     #[track_caller]
     pub fn upload_form(&self, form: Form) -> Answer {
-        let kind = format!("multipart/form-data; boundary={}", form.boundary());
-        let mut body = Vec::new();
-        form.into_reader().read_to_end(&mut body).expect("a form in memory can be read");
-        let request = self.request(Method::POST, "/upload-audiofile");
-        send(request.header("Content-Type", kind).body(body))
+        send(self.request(Method::POST, "/upload-audiofile").multipart(form))
     }
 
     /// Uploads a file, which must be taken.
