@@ -129,13 +129,42 @@ fn a_head_that_never_ends_is_cut_off() {
     assert_eq!(daemon.client().get("/").status(200).json()["api"], true);
 }
 
+/// Uploads `size` bytes in every way that clients know, again and again over the same connections,
+/// and insists that none of them misses the answer.
+#[track_caller]
+fn every_upload_sees(client: &Client, part: &'static str, size: usize, status: u16) {
+    let name = |file: Part| Form::new().part(part, file.file_name("big.wav"));
+    let whole = name(Part::bytes(vec![0; size]));
+    let kind = format!("multipart/form-data; boundary={}", whole.boundary());
+    let mut bytes = Vec::new();
+    whole.into_reader().read_to_end(&mut bytes).unwrap();
+    for _ in 0..10 {
+        let streamed = client.upload_form(name(Part::bytes(vec![0; size])));
+        assert!(!streamed.status(status).detail().is_empty());
+        let zeros = std::io::repeat(0).take(size as u64);
+        let unmeasured = client.upload_form(name(Part::reader(zeros)));
+        assert!(!unmeasured.status(status).detail().is_empty());
+        let in_memory = upload(client, &kind, bytes.clone());
+        assert!(!in_memory.status(status).detail().is_empty());
+    }
+}
+
+#[test]
+fn no_client_misses_an_answer_that_comes_before_its_upload_is_sent() {
+    let daemon = Daemon::shared();
+    every_upload_sees(&daemon.client().with_token("nonsense"), "audiofile", 4_000_000, 401);
+    every_upload_sees(&Client::register(daemon.base()), "audiofile", 4_000_000, 403);
+    every_upload_sees(&daemon.client(), "file", 4_000_000, 422);
+    let daemon = Setup::default().option("http.max_upload_bytes", 100_000).start();
+    every_upload_sees(&daemon.client(), "audiofile", 4_000_000, 413);
+}
+
 #[test]
 fn an_upload_for_which_there_is_no_space_is_refused_and_the_daemon_goes_on() {
     let daemon = Setup::default().largest_file_kib(2_000).start();
     let client = daemon.client();
-    let answer = client.upload_bytes("big.wav", vec![0; 2_200_000]).status(507);
-    assert!(!answer.detail().is_empty());
-    eventually("the refused upload is removed", || daemon.stored().is_empty().then_some(()));
+    every_upload_sees(&client, "audiofile", 4_000_000, 507);
+    eventually("the refused uploads are removed", || daemon.stored().is_empty().then_some(()));
     let job = client.submit(&recording("05").0);
     assert_eq!(client.end_of(job), "completed");
     assert_eq!(client.get("/transcriptions").status(200).json()["total"], 1);
