@@ -11,7 +11,7 @@ use scribed_api::{AdminAccount, Api};
 use scribed_bus::EmbeddedBus;
 use scribed_engine::runner::InProcess;
 use scribed_engine::{Clock, Engine, Parts, SystemClock};
-use scribed_media::{LocalMedia, MediaStore};
+use scribed_media::{Inbox, LocalMedia, MediaStore};
 use scribed_schemas::id::IdGenerator;
 use scribed_store::{FolderLock, SqliteStore, Store};
 use tokio::net::TcpListener;
@@ -83,6 +83,7 @@ impl App {
         let engine = Engine::new(Parts {
             store: store.clone(),
             media: media.clone(),
+            inbox: Inbox::new(&config.media),
             bus: Arc::new(EmbeddedBus::with_config(store.clone(), config.bus.clone())),
             runner: Arc::new(InProcess::new(stages.catalog.clone())),
             plans,

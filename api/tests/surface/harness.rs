@@ -9,7 +9,7 @@ use scribed_api::{Api, Config, Secret, Secrets, hash_password, serve};
 use scribed_bus::MemoryBus;
 use scribed_engine::testing::{ScriptedRunner, shapes};
 use scribed_engine::{Engine, Parts, PipelineConfig, Plans, StageConfig, SystemClock};
-use scribed_media::LocalMedia;
+use scribed_media::{Inbox, LocalMedia};
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, IdGenerator, JobId};
 use scribed_schemas::job::{Job, JobState};
@@ -190,6 +190,7 @@ fn engine(store: Arc<dyn Store>, folder: &Path, runner: &Arc<ScriptedRunner>) ->
     Engine::new(Parts {
         store,
         media: Arc::new(media),
+        inbox: Inbox::default(),
         bus: Arc::new(MemoryBus::new()),
         runner: runner.clone(),
         plans: Plans::from_shapes(&[pipeline], &shapes()).expect("the pipeline fits"),

@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use scribed_bus::MemoryBus;
 use scribed_engine::runner::InProcess;
 use scribed_engine::{Engine, Parts, Rendered, Submission, SystemClock};
+use scribed_media::Inbox;
 use scribed_schemas::id::{AccountId, IdGenerator, MediaId};
 use scribed_schemas::job::{Job, JobOptions, JobState, Priority};
 use scribed_schemas::media::Media;
@@ -116,6 +117,7 @@ fn engine(session: &Session, ask: &Transcribe) -> Result<(Engine, Warm), Failure
     let parts = Parts {
         store: Arc::new(MemoryStore::default()),
         media: Arc::new(LocalFiles::new(ask.files.clone())),
+        inbox: Inbox::default(),
         bus: Arc::new(MemoryBus::default()),
         runner: Arc::new(InProcess::new(stages.catalog.clone())),
         plans,

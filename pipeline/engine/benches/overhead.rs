@@ -19,7 +19,7 @@ use scribed_bus::MemoryBus;
 use scribed_engine::plan::{PipelineConfig, Plans, StageConfig};
 use scribed_engine::runner::InProcess;
 use scribed_engine::{Config, Engine, Parts, Submission, SystemClock};
-use scribed_media::{LocalMedia, MediaStore};
+use scribed_media::{Inbox, LocalMedia, MediaStore};
 use scribed_plugin_host::{
     Catalog, HostContext, Input, Instance, Level, MediaInput, Output, ReadAt, Search,
 };
@@ -153,6 +153,7 @@ async fn engine(catalog: &Catalog, folder: &Path, path: &Path) -> Result<(Engine
     let engine = Engine::new(Parts {
         store,
         media: Arc::new(media),
+        inbox: Inbox::default(),
         bus: Arc::new(MemoryBus::new()),
         runner: Arc::new(InProcess::new(catalog.clone())),
         plans: Plans::validate(&[pipeline], catalog)?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scribed_bus::Bus;
-use scribed_media::MediaStore;
+use scribed_media::{Inbox, MediaStore};
 use scribed_schemas::audio::MediaFacts;
 use scribed_schemas::id::{AccountId, IdGenerator, JobId};
 use scribed_schemas::job::{Job, JobOptions, Priority};
@@ -28,6 +28,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Recordings.
     pub media: Arc<dyn MediaStore>,
+    /// Files that upload events may name.
+    pub inbox: Inbox,
     /// Events in and out.
     pub bus: Arc<dyn Bus>,
     /// Where stages run.
@@ -221,6 +223,10 @@ impl Engine {
     /// Returns the media store.
     pub fn media(&self) -> &Arc<dyn MediaStore> {
         &self.shared.parts.media
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.shared.parts.inbox
     }
 
     /// Returns the pipelines.

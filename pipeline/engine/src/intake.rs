@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
 
+mod envelope;
 mod event;
 
 use event::{Refusal, Taken};
@@ -75,7 +76,7 @@ async fn take(
 ) -> scribed_bus::Result<()> {
     let (partition, offset) = (delivery.partition, delivery.offset);
     while !stop.is_cancelled() {
-        match event::take(engine, &delivery.message.payload).await {
+        match event::take(engine, &delivery.message).await {
             Ok(Taken { job, is_terminal: false }) => {
                 open.push(Open { partition, offset, job });
                 return Ok(());

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scribed_bus::MemoryBus;
-use scribed_media::{MediaStore, MemoryMedia};
+use scribed_media::{Inbox, MediaStore, MemoryMedia};
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, IdGenerator, JobId, MediaId};
 use scribed_schemas::job::{Job, JobOptions, JobState, Priority};
@@ -78,6 +78,7 @@ impl Bench {
         let engine = Engine::new(Parts {
             store: Arc::clone(&store),
             media: Arc::clone(&media) as Arc<dyn MediaStore>,
+            inbox: Inbox::default(),
             bus: Arc::clone(&bus) as Arc<dyn scribed_bus::Bus>,
             runner: Arc::clone(&runner) as Arc<dyn crate::StageRunner>,
             plans: plans(),
@@ -100,6 +101,14 @@ impl Bench {
     #[must_use]
     pub fn with_runner(&self, runner: Arc<dyn crate::StageRunner>, plans: Plans) -> Self {
         let parts = Parts { runner, plans, ..self.engine.shared.parts.clone() };
+        Self { engine: Engine::new(parts), ..self.clone() }
+    }
+
+    /// Makes another engine over the same parts that takes files from a folder.
+    #[must_use]
+    pub fn with_inbox(&self, folder: std::path::PathBuf) -> Self {
+        let config = scribed_media::Config { inbox: vec![folder], ..Default::default() };
+        let parts = Parts { inbox: Inbox::new(&config), ..self.engine.shared.parts.clone() };
         Self { engine: Engine::new(parts), ..self.clone() }
     }
 

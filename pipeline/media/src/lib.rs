@@ -4,11 +4,13 @@
 //! client's file name.
 //!
 //! [`LocalMedia`] keeps recordings in a folder; [`MemoryMedia`] is the reference and serves tests.
+//! [`Inbox`] takes files of this host that producers name.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod error;
+pub mod inbox;
 pub mod local;
 pub mod memory;
 pub mod store;
@@ -16,6 +18,7 @@ pub mod store;
 mod key;
 
 pub use error::{Error, ErrorKind, Result};
+pub use inbox::{Inbox, InboxError};
 pub use local::{Config, LocalMedia};
 pub use memory::MemoryMedia;
 pub use store::{MediaReader, MediaStore, MediaWriter};

@@ -29,11 +29,15 @@ pub struct Config {
     ///
     /// Each upload in progress holds so much memory.
     pub write_block_kib: u32,
+    /// Folders whose files producers may name by `file://` URLs; none by default.
+    pub inbox: Vec<PathBuf>,
+    /// Largest file that is taken from there, in bytes.
+    pub max_inbox_bytes: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { write_block_kib: 512 }
+        Self { write_block_kib: 512, inbox: Vec::new(), max_inbox_bytes: 10 * 1024 * 1024 * 1024 }
     }
 }
 

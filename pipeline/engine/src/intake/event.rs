@@ -6,14 +6,18 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use scribed_bus::Message;
+use scribed_media::InboxError;
 use scribed_schemas::account::Account;
 use scribed_schemas::event::{MediaSource, UPLOAD_SCHEMA, UploadEvent};
 use scribed_schemas::id::{JobId, MediaId};
 use scribed_schemas::job::JobOptions;
 use scribed_schemas::media::Media;
 use scribed_store::{IdempotencyKey, Submitted};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::envelope;
 use crate::engine::{Engine, Submission};
 use crate::error::Error;
 
@@ -44,10 +48,10 @@ pub(super) enum Refusal {
 }
 
 /// Makes the job of an event, or finds the one that it made before.
-pub(super) async fn take(engine: &Engine, payload: &[u8]) -> Result<Taken, Refusal> {
-    let event = parse(payload)?;
+pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Refusal> {
+    let event = parse(message)?;
     let owner = owner(engine, &event).await?;
-    let digest = hex::encode(Sha256::digest(payload));
+    let digest = fingerprint(&event);
     let media = media(engine, &event, &owner, &digest).await?;
     let name = event.name.clone().unwrap_or_else(|| event.id.clone());
     let submission = Submission {
@@ -79,16 +83,24 @@ pub(super) async fn take(engine: &Engine, payload: &[u8]) -> Result<Taken, Refus
     }
 }
 
-fn parse(payload: &[u8]) -> Result<UploadEvent, Refusal> {
-    let malformed = |error: serde_json::Error| bad("malformed", error.to_string());
-    let document: serde_json::Value = serde_json::from_slice(payload).map_err(malformed)?;
+/// Returns what tells one submission from another under the same id: everything that the event says,
+/// whatever its envelope and the order of its members.
+fn fingerprint(event: &UploadEvent) -> String {
+    // A shape of texts alone can always be written.
+    let canonical = serde_json::to_vec(event).unwrap_or_default();
+    hex::encode(Sha256::digest(canonical))
+}
+
+fn parse(message: &Message) -> Result<UploadEvent, Refusal> {
+    let document = envelope::open(message).map_err(|detail| bad("malformed", detail))?;
     // The version decides how to read the rest, so it is looked at first.
-    let schema = document.get("schema").and_then(serde_json::Value::as_str).unwrap_or("none");
+    let schema = document.get("schema").and_then(Value::as_str).unwrap_or("none");
     if schema != UPLOAD_SCHEMA {
         let detail = format!("the event's schema is {schema}, this daemon reads {UPLOAD_SCHEMA}");
         return Err(bad("unknown_schema", detail));
     }
-    let event: UploadEvent = serde_json::from_value(document).map_err(malformed)?;
+    let event = serde_json::from_value::<UploadEvent>(Value::Object(document));
+    let event = event.map_err(|error| bad("malformed", error.to_string()))?;
     if event.callback.is_some() {
         let detail = "this version calls nobody; leave `callback` out and read `scribed.states`";
         return Err(bad("unsupported_callback", detail.to_owned()));
@@ -122,8 +134,11 @@ async fn media(
     let (key, size) = match &event.media {
         MediaSource::Key(key) => (key.clone(), size_of(engine, key).await?),
         MediaSource::Data(data) => store_inline(engine, data, digest).await?,
-        MediaSource::File(_) => return Err(unsupported("file")),
-        MediaSource::Url(_) => return Err(unsupported("url")),
+        MediaSource::File(url) => copy_file(engine, url, digest).await?,
+        MediaSource::Url(_) => {
+            let detail = "this version fetches nothing; name a file, a key, or send the data";
+            return Err(bad("unsupported_media", detail.to_owned()));
+        }
     };
     Ok(Media {
         id: MediaId(engine.new_id()),
@@ -171,15 +186,36 @@ async fn store_inline(engine: &Engine, data: &str, digest: &str) -> Result<(Stri
     Ok((key, size))
 }
 
+/// Returns the size of a copy that an earlier delivery of the event made.
+async fn copied(engine: &Engine, key: &str) -> Result<Option<u64>, Refusal> {
+    match engine.media().open(key).await {
+        Ok(copy) => Ok(Some(copy.len())),
+        Err(error) if error.kind == scribed_media::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Refusal::Away(error.into())),
+    }
+}
+
+/// Stores a file that an event names, under a key as [`store_inline`]'s.
+async fn copy_file(engine: &Engine, url: &str, digest: &str) -> Result<(String, u64), Refusal> {
+    let key = format!("events/{digest}");
+    if let Some(size) = copied(engine, &key).await? {
+        return Ok((key, size));
+    }
+    match engine.inbox().copy(url, engine.media().as_ref(), &key).await {
+        Ok(size) => Ok((key, size)),
+        Err(InboxError::Store(error)) => Err(Refusal::Away(error.into())),
+        Err(error @ InboxError::NotAFileUrl { .. }) => Err(bad("malformed", error.to_string())),
+        Err(error @ InboxError::Outside { .. }) => Err(bad("not_allowed", error.to_string())),
+        Err(error @ InboxError::TooLarge { .. }) => Err(bad("too_large", error.to_string())),
+        Err(error @ InboxError::Unreadable { .. }) => Err(bad("media_gone", error.to_string())),
+    }
+}
+
 fn submit_refusal(error: Error) -> Refusal {
     match error {
         Error::NoSuchPipeline { .. } => bad("no_such_pipeline", error.to_string()),
         error => Refusal::Away(error),
     }
-}
-
-fn unsupported(kind: &str) -> Refusal {
-    bad("unsupported_media", format!("this version does not fetch recordings by {kind}"))
 }
 
 fn bad(reason: &'static str, detail: String) -> Refusal {

@@ -128,6 +128,70 @@ async fn an_event_may_name_a_stored_recording() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_may_name_a_file_of_an_allowed_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("talk.wav");
+    std::fs::write(&file, "one").expect("it can be written");
+    let bench = Bench::new().with_inbox(folder.path().to_owned());
+    bench.account("ada").await;
+    let mut event = event("take-1", "");
+    event["media"] = json!({ "file": format!("file://{}", file.display()) });
+    publish(&bench, event.to_string()).await;
+    publish(&bench, event.to_string()).await;
+    let running = bench.start();
+    let id = the_job(&bench).await.id;
+    bench.until_state(id, JobState::Completed).await;
+    assert_eq!(bench.texts(id).await, ["one"]);
+    running.stop().await;
+    assert_eq!((jobs(&bench).await.len(), bench.media.keys().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn cloud_events_are_opened_in_both_modes_and_a_repeat_in_another_is_the_same_job() {
+    let bench = Bench::new();
+    bench.account("ada").await;
+    let mut plain = event("take-1", "one");
+    plain["reference"] = json!("desk 7");
+    let mut bare = plain.clone();
+    let members = bare.as_object_mut().expect("an object");
+    members.remove("id");
+    members.remove("schema");
+    let structured = json!({
+        "specversion": "1.0", "id": "take-1", "source": "/newsroom", "type": "scribed.upload/1",
+        "datacontenttype": "application/json", "data": bare,
+    });
+    let binary = [("ce_specversion", "1.0"), ("ce_id", "take-1"), ("ce_type", "scribed.upload/1")];
+    let named = |headers: &[(&str, &str)]| {
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let mode = ("content-type", "application/cloudevents+json; charset=UTF-8");
+    for (headers, payload) in [
+        (named(&[]), plain.to_string()),
+        (named(&[mode]), structured.to_string()),
+        (named(&[]), structured.to_string()),
+        (named(&binary), bare.to_string()),
+    ] {
+        let payload = payload.into_bytes();
+        let message = Message { key: String::new(), headers, payload, at: bench.engine.now() };
+        bench.bus.publish(UPLOADS, message).await.expect("the bus takes it");
+    }
+    let running = bench.start();
+    let id = the_job(&bench).await.id;
+    let job = bench.until_state(id, JobState::Completed).await;
+    assert_eq!(job.options.upload.as_deref(), Some("take-1"));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    running.stop().await;
+    assert_eq!(jobs(&bench).await.len(), 1);
+    let letters = unread(&bench, DEAD_LETTERS, "the test").await;
+    assert!(letters.is_empty(), "{letters:?}");
+    let states = unread(&bench, STATES, "the test").await;
+    let state: StateEvent =
+        serde_json::from_slice(&states[0].message.payload).expect("it is a state event");
+    assert_eq!(state.upload.as_deref(), Some("take-1"));
+    assert_eq!(state.reference.as_deref(), Some("desk 7"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_that_cannot_become_jobs_are_dead_letters_with_their_reason() {
     let with = |member: &str, value: Value| {
         let mut event = event("take-1", "one");
@@ -145,8 +209,13 @@ async fn events_that_cannot_become_jobs_are_dead_letters_with_their_reason() {
         (with("media", json!({"data": "A".repeat(700_004)})), "too_large"),
         (with("media", json!({"key": "recordings/none"})), "media_gone"),
         (with("media", json!({"key": "../secrets/signing-key"})), "media_gone"),
-        (with("media", json!({"file": "file:///etc/passwd"})), "unsupported_media"),
+        (with("media", json!({"file": "file:///etc/passwd"})), "not_allowed"),
+        (with("media", json!({"file": "/etc/passwd"})), "malformed"),
         (with("media", json!({"url": "https://example.org/a.mp3"})), "unsupported_media"),
+        (with("callback", json!({"url": "https://example.org/done"})), "unsupported_callback"),
+        ("[]".to_owned(), "malformed"),
+        (r#"{"specversion": "0.3", "data": {}}"#.to_owned(), "malformed"),
+        (r#"{"specversion": "1.0", "data": "text"}"#.to_owned(), "malformed"),
     ];
     let bench = Bench::new();
     bench.account("ada").await;
