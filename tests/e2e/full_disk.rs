@@ -5,8 +5,7 @@ use scribed_tests::{Setup, errors, eventually};
 
 #[test]
 fn a_full_disk_holds_up_what_needs_space_and_nothing_else() {
-    let daemon =
-        Setup::default().disk_mib(48).option("engine.unavailable_backoff_secs", 1).start();
+    let daemon = Setup::default().disk_mib(48).option("engine.unavailable_backoff_secs", 1).start();
     let client = daemon.client();
     let (file, spoken) = recording("11");
     let job = client.submit(&file);
