@@ -202,8 +202,7 @@ class Cluster:
             self.load()
             if not keep:
                 self.remove()
-            for node in self.nodes.values():  # one by one, so that each can hand over what it leads
-                stop([node])
+            stop(self.nodes.values())
 
     def watch_owner(self, owner):
         """Leaves a process behind that ends the cluster when another process has ended."""
