@@ -1,6 +1,6 @@
 //! Promises about consumer groups.
 
-use super::{Bench, ack, next, soon};
+use super::{Bench, ack, next};
 
 /// Each group gets every message.
 pub async fn groups_are_independent(bench: &Bench) {
@@ -30,7 +30,7 @@ pub async fn a_second_member_waits_until_the_first_leaves(bench: &Bench) {
     next(&mut first, 0).await;
     ack(&mut first, 0).await;
     next(&mut first, 1).await;
-    assert_eq!(soon(&mut second).await, None);
+    assert_eq!(bench.soon(&mut second).await, None);
     drop(first);
     next(&mut second, 1).await;
     next(&mut second, 2).await;

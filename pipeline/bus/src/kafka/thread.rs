@@ -1,0 +1,139 @@
+//! The polling thread: one per membership, and it does nothing but serve the client.
+//!
+//! ```text
+//!  spawn ─► turn: poll until nothing is left ─► pause, resume ─► commit if due ─► park ─┐
+//!             ▲                                                                         │
+//!             └── woken by the client's queue, an acknowledgement, room, or 100 ms ◄────┘
+//!  leave ─► commit what is done (2 s) ─► close the client, which leaves the group
+//! ```
+//!
+//! Nobody's work runs in it, so the client is always polled: however long jobs take, they cost no
+//! membership.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+
+use super::membership::Membership;
+use super::rebalance::{Client, Context, commit_within, list};
+use super::{options, record};
+use crate::{Error, Result};
+
+/// Longest that the client is not polled.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// Shortest time from one commit to the next: acknowledgements in between share one.
+const COMMIT_EVERY: Duration = Duration::from_millis(100);
+/// Most records taken in a row before the rest of a turn has its time.
+const BATCH: usize = 512;
+/// How long leaving waits for its commit.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
+
+/// Joins the group and serves the membership in a thread of its own.
+///
+/// The receiver hears that the thread has ended, when its other side is dropped.
+pub(super) fn spawn(client: &ClientConfig, membership: &Arc<Membership>) -> Result<Receiver<()>> {
+    let context = Context::new(Arc::clone(membership));
+    let mut consumer: BaseConsumer<Context> =
+        client.create_with_context(context).map_err(options::refusal)?;
+    let join = |error: KafkaError| {
+        Error::caused(format!("join group {} of {}", membership.group, membership.topic), error)
+    };
+    consumer.subscribe(&[&membership.broker_topic]).map_err(join)?;
+    let (alive, ended) = mpsc::channel::<()>();
+    let (membership, name) = (Arc::clone(membership), format!("bus {}", membership.topic));
+    let run = move || {
+        let _alive = alive;
+        let ending = Ending(&membership);
+        let this = thread::current();
+        membership.polled_by(this.clone());
+        consumer.set_nonempty_callback(move || this.unpark());
+        let consumer = Arc::new(consumer);
+        consumer.context().serves(&consumer);
+        serve(&consumer, &membership);
+        leave(consumer, &membership);
+        drop(ending);
+    };
+    thread::Builder::new().name(name).spawn(run).map_err(|error| {
+        Error::caused("start a thread that polls Kafka".to_owned(), error)
+    })?;
+    Ok(ended)
+}
+
+/// Ends the membership however the thread ends, so that nobody waits for it in vain.
+struct Ending<'a>(&'a Membership);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end("its polling thread has ended");
+    }
+}
+
+/// Serves the client until the membership is over.
+fn serve(consumer: &Arc<Client>, membership: &Membership) {
+    let mut last_commit: Option<Instant> = None;
+    while membership.goes_on() {
+        let is_drained = take(consumer, membership);
+        steer(consumer, membership);
+        let rest = last_commit.map_or(Duration::ZERO, |at| COMMIT_EVERY.saturating_sub(at.elapsed()));
+        let has_commits = membership.has_commits();
+        if has_commits && rest.is_zero() {
+            consumer.context().commit(consumer);
+            last_commit = Some(Instant::now());
+        }
+        if is_drained {
+            thread::park_timeout(if has_commits && !rest.is_zero() { rest } else { POLL_EVERY });
+        }
+    }
+}
+
+/// Takes what the client has; returns whether that was all.
+fn take(consumer: &Client, membership: &Membership) -> bool {
+    for _ in 0..BATCH {
+        // Nothing is waited for here: the client's queue wakes the thread.
+        match consumer.poll(Duration::ZERO) {
+            Some(Ok(record)) => membership.arrived(record::delivery(&membership.topic, &record)),
+            Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
+                membership.end(&code.to_string());
+                return false;
+            }
+            // News; the context has logged them.
+            Some(Err(_)) => {}
+            // A served callback looks like an empty queue.
+            None if consumer.context().has_served() => {}
+            None => return true,
+        }
+    }
+    false
+}
+
+/// Pauses and resumes partitions.
+fn steer(consumer: &Client, membership: &Membership) {
+    let flow = membership.flow();
+    let topic = &membership.broker_topic;
+    for (partitions, result, word) in [
+        (&flow.pause, consumer.pause(&list(topic, &flow.pause)), "pause"),
+        (&flow.resume, consumer.resume(&list(topic, &flow.resume)), "resume"),
+    ] {
+        if let Err(error) = result {
+            tracing::warn!(topic, ?partitions, %error, "cannot {word} partitions");
+        }
+    }
+}
+
+/// Commits what is done and leaves the group.
+fn leave(consumer: Arc<Client>, membership: &Membership) {
+    let left = membership.revoke_all();
+    let done = left.into_iter().filter_map(|(partition, left)| Some((partition, left.commit?)));
+    let done: Vec<_> = done.collect();
+    if let Err(error) = commit_within(&consumer, &membership.broker_topic, &done, LAST_COMMIT) {
+        let topic = &membership.topic;
+        tracing::warn!(topic, error, "left without the last commit; finished events come again");
+    }
+    // Closing the client polls it until the group is left; it may hang when the brokers are away.
+    drop(consumer);
+}
