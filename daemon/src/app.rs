@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use scribed_api::{AdminAccount, Api};
-use scribed_bus::EmbeddedBus;
 use scribed_engine::runner::InProcess;
 use scribed_engine::{Clock, Engine, Parts, SystemClock};
-use scribed_media::{Inbox, LocalMedia, MediaStore};
+use scribed_media::{Inbox, MediaStore};
 use scribed_schemas::id::IdGenerator;
 use scribed_store::{FolderLock, SqliteStore, Store};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
+use crate::backends::{self, Database, Node};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::lifecycle::{Ending, Lifecycle};
@@ -23,18 +24,16 @@ use crate::secrets::StoredSecrets;
 use crate::stages::{Stages, Warm};
 use crate::state_folder::StateFolder;
 
-/// Our number in identities: one daemon a store for now.
-const NODE: u8 = 0;
-
 /// A daemon that could run.
 #[derive(Debug)]
 pub struct App {
     config: Config,
     folder: StateFolder,
     secrets: StoredSecrets,
-    store: Arc<SqliteStore>,
+    database: Database,
     media: Arc<dyn MediaStore>,
     engine: Engine,
+    node: Node,
     ids: Arc<IdGenerator>,
     warm: Warm,
     lock: FolderLock,
@@ -48,7 +47,8 @@ pub struct Running {
     listener: TcpListener,
     api: Api,
     engine: Engine,
-    store: Arc<SqliteStore>,
+    database: Database,
+    node: Node,
     folder: StateFolder,
     /// Keeps the model loaded.
     _warm: Warm,
@@ -57,11 +57,13 @@ pub struct Running {
 }
 
 impl App {
-    /// Puts the daemon together. Blocks, e.g. while a model is read.
+    /// Puts the daemon together. Blocks, e.g. while a model is read; connections are made on the
+    /// runtime.
     ///
     /// # Errors
     /// Names what cannot be used, why, and what to do.
-    pub fn build(config: Config, folder: StateFolder) -> Result<Self, Failure> {
+    pub fn build(config: Config, folder: StateFolder, runtime: &Handle) -> Result<Self, Failure> {
+        backends::check(&config)?;
         folder.open()?;
         let lock = SqliteStore::lock(folder.path()).map_err(Failure::refused)?;
         // What an earlier daemon left is no address of ours.
@@ -74,17 +76,19 @@ impl App {
         let stages = Stages::load(&config, &folder)?;
         let (plans, warm) = stages.insist()?;
         stages.announce_models();
-        let store =
-            SqliteStore::open(&folder.database(), &config.store).map_err(Failure::refused)?;
-        let store = Arc::new(store);
-        let media = LocalMedia::open(folder.media(), &config.media).map_err(Failure::refused)?;
-        let media: Arc<dyn MediaStore> = Arc::new(media);
-        let ids = Arc::new(IdGenerator::new(NODE));
+        let media = backends::media(&config, &folder)?;
+        let (database, bus, node) = runtime.block_on(async {
+            let database = Database::open(&config, &folder).await?;
+            let bus = backends::bus(&config, &folder, &database).await?;
+            let node = database.node(&host).await?;
+            Ok::<_, Failure>((database, bus, node))
+        })?;
+        let ids = Arc::new(IdGenerator::new(node.number));
         let engine = Engine::new(Parts {
-            store: store.clone(),
+            store: database.store(),
             media: media.clone(),
             inbox: Inbox::new(&config.media),
-            bus: Arc::new(EmbeddedBus::with_config(store.clone(), config.bus.clone())),
+            bus,
             runner: Arc::new(InProcess::new(stages.catalog.clone())),
             plans,
             clock: Arc::new(SystemClock),
@@ -92,7 +96,7 @@ impl App {
             config: config.engine.clone(),
             holder: host.clone(),
         });
-        Ok(Self { config, folder, secrets, store, media, engine, ids, warm, lock, host })
+        Ok(Self { config, folder, secrets, database, media, engine, node, ids, warm, lock, host })
     }
 
     /// Opens the door: from here on requests are answered once [`Running::run`] is called.
@@ -104,8 +108,9 @@ impl App {
         if swept > 0 {
             tracing::info!(swept, "removed what interrupted uploads had left");
         }
-        release_former(&self.store, &self.host).await?;
-        make_admin(&self.store, &self.ids, &self.secrets, &self.folder).await?;
+        let store = self.database.store();
+        release_former(store.as_ref(), &self.host).await?;
+        make_admin(store.as_ref(), &self.ids, &self.secrets, &self.folder).await?;
         let api = Api::new(self.engine.clone(), self.config.api(), self.secrets.api.clone())
             .map_err(Failure::refused)?;
         let wanted = self.config.http.listen;
@@ -120,7 +125,8 @@ impl App {
             listener,
             api,
             engine: self.engine,
-            store: self.store,
+            database: self.database,
+            node: self.node,
             folder: self.folder,
             _warm: self.warm,
             _lock: self.lock,
@@ -137,16 +143,17 @@ impl Running {
     /// # Errors
     /// When signals cannot be received.
     pub async fn run(self) -> anyhow::Result<Ending> {
-        let Self { listener, api, engine, store, folder, _warm, _lock } = self;
+        let Self { listener, api, engine, database, node, folder, _warm, _lock } = self;
         let lifecycle = Lifecycle::default();
         lifecycle.start("http", |stop| scribed_api::serve(listener, api, stop));
         lifecycle.start("engine", |stop| async move { engine.run(stop).await });
+        lifecycle.start("node number", |stop| node.keep(stop));
         let ending = lifecycle.run().await?;
         if let Err(error) = folder.withdraw() {
             tracing::warn!(%error, "cannot remove the file `listen`");
         }
         if ending != Ending::Cut {
-            store.close().await;
+            database.close().await;
             tracing::info!("stopped");
         }
         Ok(ending)
@@ -155,12 +162,11 @@ impl Running {
 
 /// Makes the administrator's account at first start, and says so.
 async fn make_admin(
-    store: &Arc<SqliteStore>,
+    store: &dyn Store,
     ids: &IdGenerator,
     secrets: &StoredSecrets,
     folder: &StateFolder,
 ) -> Result<(), Failure> {
-    let store: &dyn Store = store.as_ref();
     let password = secrets.admin_password.expose();
     let made = scribed_api::ensure_admin(store, ids, &SystemClock, password).await?;
     if let AdminAccount::Created(_) = made {
@@ -186,7 +192,7 @@ fn ready(address: SocketAddr, folder: &StateFolder) {
 
 /// Hands back what our former self held when it ended without doing so: nobody else has our name,
 /// and the lock of the folder says that it is gone.
-async fn release_former(store: &Arc<SqliteStore>, host: &str) -> Result<(), Failure> {
+async fn release_former(store: &dyn Store, host: &str) -> Result<(), Failure> {
     let released = store.release_holder(host, SystemClock.now()).await;
     let released = released.context("cannot take up the jobs of an earlier run")?;
     if released > 0 {

@@ -1,16 +1,15 @@
 //! Commands, one file each.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use scribed_engine::{Clock, SystemClock};
 use scribed_schemas::time::Timestamp;
-use scribed_store::SqliteStore;
 use tokio::runtime::Runtime;
 
+use crate::backends::Database;
 use crate::cli::{Cli, Command};
-use crate::config::{Layers, SYSTEM_FILE, Settings};
+use crate::config::{Layers, SYSTEM_FILE, Settings, StoreBackend};
 use crate::failure::Failure;
 use crate::state_folder::{Places, StateFolder};
 use crate::telemetry;
@@ -79,15 +78,16 @@ impl Session {
         Ok(Self { settings, folder })
     }
 
-    /// Opens the database, which must be there; a daemon may be using it.
-    fn store(&self) -> Result<Arc<SqliteStore>, Failure> {
+    /// Opens the database, which must be there; daemons may be using it.
+    async fn database(&self) -> Result<Database, Failure> {
+        let config = &self.settings.config;
         let file = self.folder.database();
-        if !file.exists() {
+        if config.store.backend == StoreBackend::Sqlite && !file.exists() {
             let nothing = anyhow!("there is no database {}", file.display());
             return Err(Failure::failed(nothing)
                 .hint("start `scribed run` once, or name the state folder by --state-dir"));
         }
-        Ok(Arc::new(SqliteStore::open(&file, &self.settings.config.store)?))
+        Database::open(config, &self.folder).await
     }
 }
 

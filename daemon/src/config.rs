@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 mod layers;
 mod origin;
+mod parts;
 
 pub use layers::{Flag, Layers, SYSTEM_FILE, Settings};
 pub use origin::Effective;
+pub use parts::{Bus, BusBackend, Store, StoreBackend};
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,11 +35,11 @@ pub struct Config {
     /// How jobs are worked on.
     pub engine: scribed_engine::Config,
     /// The database.
-    pub store: scribed_store::SqliteConfig,
+    pub store: Store,
     /// Recordings.
     pub media: scribed_media::Config,
     /// Messages in and out.
-    pub bus: scribed_bus::Config,
+    pub bus: Bus,
     /// Plugins and where they are found.
     pub plugins: Plugins,
     /// Speech models and where they are found.
@@ -57,9 +59,9 @@ impl Default for Config {
             surface: scribed_api::config::Surfaces::default(),
             cors: scribed_api::config::Cors::default(),
             engine: scribed_engine::Config::default(),
-            store: scribed_store::SqliteConfig::default(),
+            store: Store::default(),
             media: scribed_media::Config::default(),
-            bus: scribed_bus::Config::default(),
+            bus: Bus::default(),
             plugins: Plugins::default(),
             models: Models::default(),
             telemetry: Telemetry::default(),

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod backends;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -3,15 +3,15 @@
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, IdGenerator};
-use scribed_store::{AccountChange, ErrorKind, SqliteStore, Store};
+use scribed_store::{AccountChange, ErrorKind, Store};
 use serde::Serialize;
 
 use super::{Session, instant, now, runtime};
+use crate::backends::Database;
 use crate::cli::{Account as Ask, AccountChanges};
 use crate::failure::Failure;
 use crate::{output, secrets};
@@ -58,21 +58,20 @@ pub(super) fn run(session: &Session, ask: &Ask) -> Result<ExitCode, Failure> {
     if matches!(ask, Ask::Create { .. }) {
         session.folder.open()?;
     }
-    let store = match ask {
-        Ask::Create { .. } => {
-            let file = session.folder.database();
-            Arc::new(SqliteStore::open(&file, &session.settings.config.store)?)
-        }
-        _ => session.store()?,
-    };
     runtime()?.block_on(async {
-        let done = answer(&store, ask).await;
-        store.close().await;
+        let database = match ask {
+            Ask::Create { .. } => {
+                Database::open(&session.settings.config, &session.folder).await?
+            }
+            _ => session.database().await?,
+        };
+        let done = answer(database.store().as_ref(), ask).await;
+        database.close().await;
         done.map(|()| ExitCode::SUCCESS)
     })
 }
 
-async fn answer(store: &Arc<SqliteStore>, ask: &Ask) -> Result<(), Failure> {
+async fn answer(store: &dyn Store, ask: &Ask) -> Result<(), Failure> {
     match ask {
         Ask::Create { name, role, can_interact, password_file, listing } => {
             let given = password_file.as_deref().map(password).transpose()?;
@@ -100,7 +99,7 @@ async fn answer(store: &Arc<SqliteStore>, ask: &Ask) -> Result<(), Failure> {
 }
 
 async fn create(
-    store: &Arc<SqliteStore>,
+    store: &dyn Store,
     name: &str,
     role: Role,
     can_interact: bool,
@@ -134,7 +133,7 @@ async fn create(
     }
 }
 
-async fn all(store: &Arc<SqliteStore>) -> Result<Vec<Row>, Failure> {
+async fn all(store: &dyn Store) -> Result<Vec<Row>, Failure> {
     let mut rows: Vec<Row> = Vec::new();
     loop {
         let page = store.accounts(rows.last().map(|row| row.id), PAGE).await?;
@@ -145,7 +144,7 @@ async fn all(store: &Arc<SqliteStore>) -> Result<Vec<Row>, Failure> {
     }
 }
 
-async fn set(store: &Arc<SqliteStore>, name: &str, change: AccountChange) -> Result<(), Failure> {
+async fn set(store: &dyn Store, name: &str, change: AccountChange) -> Result<(), Failure> {
     let account = store.account_by_name(name).await?.ok_or_else(|| {
         Failure::failed(anyhow!("there is no account {name}"))
             .hint("`scribed account list` lists all")

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::anyhow;
 use scribed_schemas::audio::Warning;
 use scribed_schemas::id::{AccountId, JobId};
 use scribed_schemas::job::{Fault, Job, JobState};
-use scribed_store::{ErrorKind, SqliteStore, Store};
+use scribed_store::{ErrorKind, Store};
 use serde::Serialize;
 
 use super::{Session, instant, now, runtime};
@@ -45,15 +44,15 @@ struct Row {
 /// # Errors
 /// Says what was attempted and why it failed.
 pub(super) fn run(session: &Session, ask: &Jobs) -> Result<ExitCode, Failure> {
-    let store = session.store()?;
     runtime()?.block_on(async {
-        let done = answer(&store, ask).await;
-        store.close().await;
+        let database = session.database().await?;
+        let done = answer(database.store().as_ref(), ask).await;
+        database.close().await;
         done.map(|()| ExitCode::SUCCESS)
     })
 }
 
-async fn answer(store: &Arc<SqliteStore>, ask: &Jobs) -> Result<(), Failure> {
+async fn answer(store: &dyn Store, ask: &Jobs) -> Result<(), Failure> {
     match ask {
         Jobs::List { owner, state, limit, listing } => {
             let rows = find(store, owner.as_deref(), *state, *limit).await?;
@@ -74,7 +73,7 @@ async fn answer(store: &Arc<SqliteStore>, ask: &Jobs) -> Result<(), Failure> {
 type Names = BTreeMap<AccountId, String>;
 
 async fn find(
-    store: &Arc<SqliteStore>,
+    store: &dyn Store,
     owner: Option<&str>,
     state: Option<JobState>,
     limit: u32,
@@ -102,7 +101,7 @@ async fn find(
     }
 }
 
-async fn row(store: &Arc<SqliteStore>, names: &mut Names, job: Job) -> Result<Row, Failure> {
+async fn row(store: &dyn Store, names: &mut Names, job: Job) -> Result<Row, Failure> {
     if let Entry::Vacant(unknown) = names.entry(job.owner) {
         let name = store.account(job.owner).await?.map(|account| account.username);
         unknown.insert(name.unwrap_or_default());
@@ -126,7 +125,7 @@ async fn row(store: &Arc<SqliteStore>, names: &mut Names, job: Job) -> Result<Ro
     })
 }
 
-async fn cancel(store: &Arc<SqliteStore>, id: JobId) -> Result<(), Failure> {
+async fn cancel(store: &dyn Store, id: JobId) -> Result<(), Failure> {
     match store.cancel(id, now()).await {
         Ok(Some(job)) => {
             output::note(format!("job {id} is {}", job.state.as_str()));

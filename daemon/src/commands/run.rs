@@ -12,8 +12,8 @@ use crate::lifecycle::Ending;
 /// # Errors
 /// What cannot be used, why, and what to do.
 pub(super) fn run(session: Session) -> Result<ExitCode, Failure> {
-    let app = App::build(session.settings.config, session.folder)?;
     let runtime = runtime()?;
+    let app = App::build(session.settings.config, session.folder, runtime.handle())?;
     let ending = runtime.block_on(async { app.start().await?.run().await.map_err(Failure::from) });
     match ending? {
         Ending::Drained => Ok(ExitCode::SUCCESS),

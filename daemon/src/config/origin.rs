@@ -20,7 +20,8 @@ impl Settings {
     /// Lists every option with its value and origin, in order of keys.
     pub fn effective(&self) -> Vec<Effective> {
         let mut all = Vec::new();
-        if let Ok(values) = self.figment.extract::<Dict>() {
+        // As the configuration writes itself, which hides secrets.
+        if let Ok(Value::Dict(_, values)) = Value::serialize(&self.config) {
             self.collect("", &values, &mut all);
         }
         all
@@ -77,5 +78,17 @@ mod tests {
         assert_eq!(origin("http.listen"), "\"[::1]:9\" from --listen");
         assert_eq!(origin("http.max_connections"), "1024 from default");
         assert!(settings.is_default("telemetry.filter"));
+    }
+
+    #[test]
+    fn secrets_are_not_listed() {
+        let layers = Layers {
+            variables: vec![("SCRIBED_STORE__CQL__PASSWORD".into(), "geheim".into())],
+            ..Layers::default()
+        };
+        let all = layers.read().unwrap().effective();
+        let found = all.iter().find(|one| one.key == "store.cql.password").unwrap();
+        assert_eq!(found.origin, "SCRIBED_STORE__CQL__PASSWORD");
+        assert_eq!(found.value, "(hidden)");
     }
 }

@@ -20,6 +20,8 @@ pub struct Config {
     pub lease_secs: u64,
     /// How often the lease of a running job is renewed, in seconds; less than `lease_secs`.
     pub renew_secs: u64,
+    /// How often to look whether a running job was cancelled on another host, in milliseconds.
+    pub watch_interval_ms: u64,
     /// How often to look for jobs that nobody announced here, in milliseconds.
     pub poll_interval_ms: u64,
     /// How long chunks in the recogniser may take to end after a stop, in seconds.
@@ -55,6 +57,7 @@ impl Default for Config {
             slots: 1,
             lease_secs: 30,
             renew_secs: 10,
+            watch_interval_ms: 1_000,
             poll_interval_ms: 1_000,
             drain_timeout_secs: 20,
             attempts: 3,
@@ -80,6 +83,11 @@ impl Config {
     /// Returns the time between renewals: as set, but at least twice within a lease.
     pub(crate) fn renewal(&self) -> Duration {
         Duration::from_secs(self.renew_secs.max(1)).min(self.lease() / 2)
+    }
+
+    /// Returns the time between looks whether a running job is still ours.
+    pub(crate) fn watch_interval(&self) -> Duration {
+        Duration::from_millis(self.watch_interval_ms.max(1))
     }
 
     /// Returns the time between looks for work.

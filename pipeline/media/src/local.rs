@@ -5,11 +5,12 @@
 //! dropped write removes its staging file; what a crash left is removed by the sweep at start. Reading
 //! is done by positional reads of the plain file, which `object_store` has no blocking form of.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -29,6 +30,12 @@ pub struct Config {
     ///
     /// Each upload in progress holds so much memory.
     pub write_block_kib: u32,
+    /// The folder of recordings; empty: `media` in the state folder.
+    pub folder: PathBuf,
+    /// Whether the folder is on storage that every host has at this path.
+    ///
+    /// Several hosts need it: any of them may take any job.
+    pub shared: bool,
     /// Folders whose files producers may name by `file://` URLs; none by default.
     pub inbox: Vec<PathBuf>,
     /// Largest file that is taken from there, in bytes.
@@ -37,9 +44,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { write_block_kib: 512, inbox: Vec::new(), max_inbox_bytes: 10 * 1024 * 1024 * 1024 }
+        Self { write_block_kib: 512, folder: PathBuf::new(), shared: false, inbox: Vec::new(), max_inbox_bytes: 10 * 1024 * 1024 * 1024 }
     }
 }
+
+/// After this time without a write a staging file of a shared folder is nobody's any more: no body of
+/// an upload may pause for nearly as long.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Recordings in a folder. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,6 +58,8 @@ pub struct LocalMedia {
     files: Arc<LocalFileSystem>,
     folder: PathBuf,
     block: usize,
+    /// Whether other hosts write here as well.
+    shared: bool,
 }
 
 impl LocalMedia {
@@ -64,7 +77,7 @@ impl LocalMedia {
         let files = LocalFileSystem::new_with_prefix(&folder);
         let files = files.map_err(|error| Error::caused(attempt(), error))?.with_fsync(true);
         let block = usize::try_from(config.write_block_kib.max(1)).unwrap_or(1) * 1024;
-        Ok(Self { files: Arc::new(files), folder, block })
+        Ok(Self { files: Arc::new(files), folder, block, shared: config.shared })
     }
 
     /// Returns the path of a recording.
@@ -110,7 +123,9 @@ impl MediaStore for LocalMedia {
     async fn sweep(&self) -> Result<u64> {
         let folder = self.folder.clone();
         let attempt = format!("sweep the media folder {}", folder.display());
-        blocking(attempt, move || sweep(&folder)).await
+        // On a shared folder a fresh one may be another host's upload in progress.
+        let age = if self.shared { ABANDONED } else { Duration::ZERO };
+        blocking(attempt, move || sweep(&folder, age)).await
     }
 }
 
@@ -199,8 +214,9 @@ fn open_file(path: &Path) -> io::Result<LocalReader> {
     Ok(LocalReader { file, length: metadata.len() })
 }
 
-/// Removes every staging file below a folder and returns how many there were.
-fn sweep(folder: &Path) -> io::Result<u64> {
+/// Removes every staging file below a folder that nobody has written to for so long, and returns how
+/// many there were.
+fn sweep(folder: &Path, age: Duration) -> io::Result<u64> {
     let mut removed = 0;
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -210,13 +226,19 @@ fn sweep(folder: &Path) -> io::Result<u64> {
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() && is_staging(&entry.path()) {
+            } else if kind.is_file() && is_staging(&entry.path()) && rests(&entry, age)? {
                 std::fs::remove_file(entry.path())?;
                 removed += 1;
             }
         }
     }
     Ok(removed)
+}
+
+/// Returns whether nobody has written to a file for so long; a clock that was set back says no.
+fn rests(entry: &DirEntry, age: Duration) -> io::Result<bool> {
+    let written = entry.metadata()?.modified()?;
+    Ok(age.is_zero() || written.elapsed().is_ok_and(|since| since >= age))
 }
 
 /// Removes the staging files of one recording.

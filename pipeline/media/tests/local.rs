@@ -71,6 +71,24 @@ async fn the_sweep_removes_what_a_crash_left_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_sweep_of_a_shared_folder_leaves_what_another_host_may_be_writing() {
+    let kept = tempfile::tempdir().expect("there is space");
+    let folder = kept.path().join("media");
+    let config = Config { shared: true, ..Config::default() };
+    let store = LocalMedia::open(&folder, &config).expect("the folder is made");
+    let days_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 86_400);
+    for (name, written) in [("fresh#1", None), ("old#1", Some(days_ago))] {
+        std::fs::write(folder.join(name), "half").expect("there is space");
+        if let Some(written) = written {
+            let file = std::fs::File::options().write(true).open(folder.join(name));
+            file.and_then(|file| file.set_modified(written)).expect("times can be set");
+        }
+    }
+    assert_eq!(store.sweep().await.expect("the folder reads"), 1);
+    assert!(folder.join("fresh#1").exists());
+}
+
+#[tokio::test]
 async fn a_failed_end_leaves_no_file() {
     let bench = bench();
     let folder = bench.kept.path().join("media");

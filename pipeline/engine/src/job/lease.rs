@@ -3,8 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use scribed_schemas::job::Job;
+use scribed_schemas::job::{Job, JobState};
 use scribed_store::{ErrorKind, Outcome};
+use tokio::time::Instant;
 
 use super::{Attempt, Stopped};
 
@@ -15,13 +16,40 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Attempt {
     /// Renews the lease until it is lost; returns then.
+    ///
+    /// Between renewals it looks whether the job was cancelled elsewhere: on another host, or by an
+    /// operator.
     pub(super) async fn keep_lease(&self) {
+        let config = self.engine.config();
+        let mut renewed = Instant::now();
         loop {
-            tokio::time::sleep(self.engine.config().renewal()).await;
+            let due = config.renewal().saturating_sub(renewed.elapsed());
+            if due > config.watch_interval() {
+                tokio::time::sleep(config.watch_interval()).await;
+                if self.is_taken_away().await {
+                    return;
+                }
+                continue;
+            }
+            tokio::time::sleep(due).await;
             if self.renew().await.is_err() {
                 return;
             }
+            renewed = Instant::now();
         }
+    }
+
+    /// Looks whether the job is somebody else's or has ended; a store that is away tells nothing.
+    async fn is_taken_away(&self) -> bool {
+        let Ok(Some(job)) = self.engine.store().job(self.id()).await else {
+            return false;
+        };
+        let is_ours = job.fence == self.job.fence && job.state == JobState::InProgress;
+        if !is_ours {
+            tracing::info!(job = %self.id(), fence = self.job.fence, "the job was taken away");
+            self.flag.trip();
+        }
+        !is_ours
     }
 
     /// Renews the lease, however long the store takes, as long as the lease lasts.

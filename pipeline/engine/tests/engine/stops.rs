@@ -43,7 +43,7 @@ async fn a_job_cancelled_before_it_has_text_is_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_another_host_cancelled_stops_at_the_next_renewal() {
+async fn a_job_that_another_host_cancelled_stops_within_two_seconds() {
     let bench = Bench::new();
     let running = bench.start();
     let id = waiting(&bench).await;
@@ -51,7 +51,7 @@ async fn a_job_that_another_host_cancelled_stops_at_the_next_renewal() {
     bench.store.cancel(id, before).await.expect("the store answers");
     bench.until(id, |_| bench.runner.inside() == 0).await;
     let took = bench.engine.now().since(before);
-    assert!(took.as_secs() <= 10, "it took {took:?}");
+    assert!(took.as_millis() <= 2_000, "it took {took:?}");
     bench.runner.release(5);
     running.stop().await;
     assert_eq!(bench.store.stored_chunks(id).await.expect("the store answers"), [0]);
