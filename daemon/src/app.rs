@@ -4,6 +4,7 @@
 //! database. [`App::start`] opens the door, and [`Running::run`] stays until the end.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -69,7 +70,7 @@ impl App {
         // What an earlier daemon left is no address of ours.
         folder.withdraw().context("cannot remove the old file `listen`")?;
         let host = folder.host().context("cannot tell the name of this daemon")?;
-        let secrets = StoredSecrets::open(&folder.secrets())?;
+        let secrets = StoredSecrets::open(&secrets_folder(&config, &folder))?;
         for file in &secrets.made {
             tracing::info!(file = %file.display(), "made a secret");
         }
@@ -110,7 +111,8 @@ impl App {
         }
         let store = self.database.store();
         release_former(store.as_ref(), &self.host).await?;
-        make_admin(store.as_ref(), &self.ids, &self.secrets, &self.folder).await?;
+        let places = secrets_folder(&self.config, &self.folder);
+        make_admin(store.as_ref(), &self.ids, &self.secrets, &places).await?;
         let api = Api::new(self.engine.clone(), self.config.api(), self.secrets.api.clone())
             .map_err(Failure::refused)?;
         let wanted = self.config.http.listen;
@@ -165,12 +167,12 @@ async fn make_admin(
     store: &dyn Store,
     ids: &IdGenerator,
     secrets: &StoredSecrets,
-    folder: &StateFolder,
+    folder: &Path,
 ) -> Result<(), Failure> {
     let password = secrets.admin_password.expose();
     let made = scribed_api::ensure_admin(store, ids, &SystemClock, password).await?;
     if let AdminAccount::Created(_) = made {
-        let file = folder.secrets().join("admin-password");
+        let file = folder.join("admin-password");
         tracing::info!(
             account = scribed_api::ADMIN,
             password_file = %file.display(),
@@ -178,6 +180,12 @@ async fn make_admin(
         );
     }
     Ok(())
+}
+
+/// Returns the folder of secrets.
+fn secrets_folder(config: &Config, folder: &StateFolder) -> PathBuf {
+    let chosen = &config.state.secrets;
+    if chosen.as_os_str().is_empty() { folder.secrets() } else { chosen.clone() }
 }
 
 /// Says that the daemon serves, and where.

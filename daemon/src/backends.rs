@@ -25,7 +25,7 @@ const NODE_LEASE: Duration = Duration::from_secs(300);
 /// How often its lease is renewed.
 const NODE_RENEWAL: Duration = Duration::from_secs(60);
 /// Topics that must be there before a daemon on Kafka starts.
-const TOPICS: [&str; 4] = [UPLOADS, STATES, TRANSCRIPTS, DEAD_LETTERS];
+pub const TOPICS: [&str; 4] = [UPLOADS, STATES, TRANSCRIPTS, DEAD_LETTERS];
 
 /// An open database.
 #[derive(Debug, Clone)]
@@ -175,6 +175,20 @@ pub async fn bus(
             Ok(Arc::new(bus))
         }
     }
+}
+
+/// Opens the bus of a configuration for publishing alone: it is no member of any group.
+///
+/// # Errors
+/// As [`bus`].
+pub async fn publisher(config: &Config, database: &Database) -> Result<Arc<dyn Bus>, Failure> {
+    if config.bus.backend == BusBackend::Embedded {
+        let settings = config.bus.embedded.clone();
+        return Ok(Arc::new(EmbeddedBus::with_config(database.store(), settings)));
+    }
+    let bus = KafkaBus::new(config.bus.kafka.clone()).map_err(Failure::refused)?;
+    bus.check_topics(&TOPICS).await.map_err(Failure::refused)?;
+    Ok(Arc::new(bus))
 }
 
 /// Opens the recordings of a configuration. Blocking.

@@ -56,6 +56,14 @@ pub enum Command {
     /// Lists, shows and cancels jobs
     #[command(subcommand)]
     Jobs(Jobs),
+    /// Sends upload events, as producers do
+    #[command(subcommand)]
+    Events(Events),
+    /// Makes the topics of a Kafka cluster
+    #[command(subcommand)]
+    Topics(Topics),
+    /// Makes the tables of a shared database, or brings them up to date
+    Migrate,
 }
 
 /// How a listing is printed.
@@ -212,6 +220,56 @@ pub enum Jobs {
     Cancel {
         /// Its number
         id: JobId,
+    },
+}
+
+/// `scribed events`.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// Sends an event for each recording and follows it to its text
+    Send(Send),
+}
+
+/// `scribed events send`.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Files, which are stored first, or URLs: file:///… as a daemon sees it, https://…
+    #[arg(required = true, value_name = "FILE|URL")]
+    pub media: Vec<String>,
+    /// Whose jobs they are
+    #[arg(long, value_name = "NAME")]
+    pub owner: String,
+    /// The event's id; the same id of one owner is the same job
+    #[arg(long)]
+    pub id: Option<String>,
+    /// The language spoken, e.g. en or de
+    #[arg(long, value_name = "TAG")]
+    pub language: Option<String>,
+    /// Uses this pipeline of the daemons' configuration
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+    /// Lets them go before others
+    #[arg(long)]
+    pub urgent: bool,
+    /// Comes back in every event about the job
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// Ends when the events are sent
+    #[arg(long)]
+    pub no_follow: bool,
+}
+
+/// `scribed topics`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Topics {
+    /// Makes those that are missing
+    Create {
+        /// Partitions of each; at least four for each host that there will ever be
+        #[arg(long, default_value_t = 48)]
+        partitions: i32,
+        /// Copies of each
+        #[arg(long, default_value_t = 3)]
+        replicas: i32,
     },
 }
 

@@ -16,10 +16,13 @@ use crate::telemetry;
 
 mod account;
 mod check;
+mod events;
 mod jobs;
+mod migrate;
 mod model;
 mod plugins;
 mod run;
+mod topics;
 mod transcribe;
 
 /// What commands that end by themselves log, unless somebody asked for more.
@@ -39,6 +42,9 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Model(ask) => model::run(&session, ask),
         Command::Account(ask) => account::run(&session, ask),
         Command::Jobs(ask) => jobs::run(&session, ask),
+        Command::Events(ask) => events::run(&session, ask),
+        Command::Topics(ask) => topics::run(&session, ask),
+        Command::Migrate => migrate::run(&session),
     }
 }
 

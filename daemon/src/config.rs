@@ -89,6 +89,10 @@ pub struct State {
     /// The state folder; empty: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/scribed`, else
     /// `~/.local/state/scribed`.
     pub folder: PathBuf,
+    /// The folder of secrets; empty: `secrets` in the state folder.
+    ///
+    /// Hosts that answer for each other need the same secrets: a token that one signs, all accept.
+    pub secrets: PathBuf,
 }
 
 /// Plugins and where they are found.

@@ -20,6 +20,8 @@ use crate::wait::eventually;
 pub struct Setup {
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
+    /// Where its secrets are, when not in its state folder.
+    secrets: Option<PathBuf>,
     confined: Confined,
 }
 
@@ -48,6 +50,12 @@ impl Setup {
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
         self
+    }
+
+    /// Tells where the daemon is configured to keep its secrets.
+    #[must_use]
+    pub fn secrets(self, folder: PathBuf) -> Self {
+        Self { secrets: Some(folder), ..self }
     }
 
     /// Lets no file grow beyond so many KiB: for the daemon, a disk that is full for large files.
@@ -208,8 +216,8 @@ impl Daemon {
     /// Reads a secret of the state folder.
     #[track_caller]
     pub fn secret(&self, name: &str) -> String {
-        let file = self.state().join("secrets").join(name);
-        fs::read_to_string(file).expect("the secret is there").trim().to_owned()
+        let folder = self.setup.secrets.clone().unwrap_or_else(|| self.state().join("secrets"));
+        fs::read_to_string(folder.join(name)).expect("the secret is there").trim().to_owned()
     }
 
     /// Returns everything that was logged.

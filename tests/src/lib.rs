@@ -3,13 +3,14 @@
 //! [`Daemon`] is a real daemon on a free port with a state folder of its own; [`Client`] is somebody
 //! who uses it over HTTP; [`Program`] runs the other commands. [`eventually`] waits for conditions,
 //! the only waiting there is. [`audio`] are the recordings, [`errors`] tells how far a text is off.
-//! [`Report`] is what benchmarks print.
+//! [`Cluster`] is what several daemons share. [`Report`] is what benchmarks print.
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a harness panics wherever a test must fail")]
 
 pub mod audio;
 pub mod build;
 pub mod client;
+pub mod cluster;
 pub mod daemon;
 pub mod program;
 pub mod report;
@@ -17,6 +18,7 @@ pub mod text;
 pub mod wait;
 
 pub use client::{Answer, Client, Job};
+pub use cluster::Cluster;
 pub use daemon::{Daemon, Setup};
 pub use program::{Program, Ran};
 pub use report::Report;

@@ -40,6 +40,13 @@ impl Program {
         self
     }
 
+    /// Lets it read a configuration file.
+    #[must_use]
+    pub fn config(mut self, file: &Path) -> Self {
+        self.command.arg("--config").arg(file);
+        self
+    }
+
     /// Runs it in another folder.
     #[must_use]
     pub fn within(mut self, folder: &Path) -> Self {
