@@ -79,7 +79,7 @@ def java(service):
             return program.resolve(), version
         seen.append(f"{program} is {f'Java {version}' if version else 'no Java'}")
     wanted = f"{first}" if first == last else f"{first} or newer"
-    die(f"{service} needs Java {wanted} ({'; '.join(seen) or 'no Java was found'}): install a JDK"
+    die(f"it needs Java {wanted} ({'; '.join(seen) or 'no Java was found'}): install a JDK"
         f" 17 (openjdk-17-jdk-headless, or one from https://adoptium.net) and set JAVA_HOME to it")
 
 

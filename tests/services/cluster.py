@@ -23,6 +23,8 @@ from node import Node, kill, running, stop, taken
 # What comes of asking a node that is not ready yet, or no longer.
 FAILURES = (OSError, EOFError, ValueError, IndexError, struct.error)
 POLL_MILLIS = 100
+# Listeners have ports up to some hundreds above the first.
+HIGHEST_PORT = 65000
 # How soon the watcher of an owner notices that the cluster was ended by somebody else.
 WATCH_MILLIS = 5000
 
@@ -32,6 +34,13 @@ def seconds_to_wait():
     if not text.isdigit():
         die(f"SCRIBED_SERVICES_TIMEOUT={text} is no number of seconds")
     return int(text)
+
+
+def handle_of(owner):
+    try:
+        return os.pidfd_open(owner)
+    except ProcessLookupError:
+        die(f"there is no process {owner}, which should own the cluster")
 
 
 class Cluster:
@@ -108,7 +117,7 @@ class Cluster:
     def up(self, wanted, fresh, owner):
         """Makes the cluster, or starts what is missing of it, and waits until it works. What is not
         `wanted` by name is as it was, or by default."""
-        began = time.monotonic()
+        began, owner = time.monotonic(), owner and handle_of(owner)
         jars(self.service)
         with self.lock():
             self.load()
@@ -116,7 +125,8 @@ class Cluster:
                 self.remove()
                 self.make(wanted)
             self.check(wanted)
-            self.watch_owner(owner)
+            if owner:
+                self.leave_watcher(owner)
             missing = [i for i, node in self.nodes.items() if node.pid() is None]
             for node in self.nodes.values():
                 node.send(signal.SIGCONT)
@@ -140,8 +150,9 @@ class Cluster:
         java(self.service)
         chosen = {key: value for key, value in wanted.items() if value is not None}
         port = chosen.get("port", os.environ.get(self.port_variable, self.default_port))
-        if not str(port).isdigit():
-            die(f"{self.port_variable}={port} is no port")
+        if not str(port).isdigit() or int(port) > HIGHEST_PORT:
+            die(f"the first port is {port}, and not from 0 to {HIGHEST_PORT}: choose another by"
+                f" --port or {self.port_variable}")
         self.use({**self.defaults, **chosen, "port": int(port), "id": uuid.uuid4().hex,
                   "jars": pom_hash(self.service)})
         if not self.port:
@@ -175,7 +186,8 @@ class Cluster:
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
             try:
-                if self.ready(self.working()):
+                working = self.working()
+                if working and self.ready(working):
                     return
             except FAILURES as why:
                 problem = why
@@ -204,18 +216,11 @@ class Cluster:
                 self.remove()
             stop(self.nodes.values())
 
-    def watch_owner(self, owner):
-        """Leaves a process behind that ends the cluster when another process has ended."""
-        if owner is None:
-            return
-        try:
-            handle = os.pidfd_open(owner)
-        except ProcessLookupError:
-            die(f"there is no process {owner}, which should own the cluster")
+    def leave_watcher(self, handle):
+        """Leaves a process behind that ends the cluster when its owner has ended."""
         command = [sys.executable, os.path.abspath(sys.argv[0]), f"--name={self.name}", "watch",
                    self.facts["id"], str(handle)]
         subprocess.Popen(command, cwd="/", pass_fds=[handle], start_new_session=True, **QUIET)
-        os.close(handle)
 
     def watch(self, identity, handle):
         """What that process does; it ends early when the cluster was replaced or removed."""
@@ -233,9 +238,9 @@ class Cluster:
     # === one node, and looking on ===
 
     def restart(self, i):
-        node = self.node(i)
         with self.lock():
-            stop([node])
+            self.load()
+            stop([self.node(i)])
             self.start(i)
         self.wait([i])
 

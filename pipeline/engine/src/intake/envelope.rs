@@ -1,7 +1,7 @@
-//! Envelopes: an upload event comes as it is, or inside a CloudEvents 1.0 event.
+//! Envelopes: an upload event comes as it is, or inside a `CloudEvents` 1.0 event.
 //!
-//! Both modes of the Kafka binding are read (CloudEvents, Kafka Protocol Binding 1.0.2 §3):
-//! structured, where the record's value is the CloudEvent and its `data` the upload event, and binary,
+//! Both modes of the Kafka binding are read (`CloudEvents`, Kafka Protocol Binding 1.0.2 §3):
+//! structured, where the record's value is the `CloudEvent` and its `data` the upload event, and binary,
 //! where the value is the upload event and headers `ce_…` say the rest. What the upload event leaves out
 //! comes from the envelope: its `id` from `id`, its `schema` from `type`.
 
@@ -10,9 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use scribed_bus::Message;
 use serde_json::{Map, Value};
 
-/// The only version of CloudEvents that there is.
+/// The only version of `CloudEvents` that there is.
 const SPEC_VERSION: &str = "1.0";
-/// Media type of a structured CloudEvent in JSON.
+/// Media type of a structured `CloudEvent` in JSON.
 const STRUCTURED: &str = "application/cloudevents+json";
 
 /// Takes the upload event out of a message.
@@ -35,7 +35,7 @@ pub(super) fn open(message: &Message) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Returns whether the value is a whole CloudEvent: it says so, or it looks like one.
+/// Returns whether the value is a whole `CloudEvent`: it says so, or it looks like one.
 fn is_structured(message: &Message, document: &Map<String, Value>) -> bool {
     let says = header(message, "content-type").is_some_and(|kind| {
         let kind = kind.split(';').next().unwrap_or_default().trim();
