@@ -3,8 +3,8 @@
 //! ```text
 //! publish ─► producer: idempotent, acks=all ─► delivery report
 //!
-//! brokers ◄─► polling thread ◄─► membership ◄─► next, ack
-//!             (one per consumer)  tracker: window and watermark of each partition
+//! brokers ──► polling thread ◄─► membership ◄─► next, ack
+//!         ◄── commit thread  ◄─┘  tracker: window and watermark of each partition
 //! ```
 //!
 //! A consumer's offsets move only past contiguous acknowledgements, so a crash repeats events and
@@ -14,7 +14,7 @@
 //! - [`config`]: the settings.
 //! - `options`: from them to librdkafka.
 //! - `producer`, `consumer`: the two directions.
-//! - `thread`, `rebalance`: the polling thread and its callbacks.
+//! - `thread`, `rebalance`, `commit`: the polling thread, its callbacks, and who commits for it.
 //! - `membership`, `tracker`: what a consumer has of its partitions.
 //! - `instance`: names of static members.
 //! - `record`, `news`: what comes and goes, what the client tells.
@@ -27,10 +27,12 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::MetadataTopic;
+use scribed_schemas::event::DEAD_LETTERS;
 
 use crate::{Bus, Consumer, Error, Message, Result};
 
 pub mod config;
+mod commit;
 mod consumer;
 mod instance;
 mod membership;
@@ -52,6 +54,9 @@ use producer::Producer;
 /// Settings of the topics that [`KafkaBus::create_topics`] makes: a backlog must not expire before
 /// it is worked off, and Kafka forgets the offsets of an idle group after 7 days.
 const RETENTION_MS: &str = "2592000000"; // 30 days
+/// Largest message of the topic of dead letters: an event that just fits its own topic must fit there
+/// too, with the reason beside it. The producer's limit is the same.
+const LARGEST_LETTER: &str = "2097152"; // 2 MiB; brokers take 1 MiB by default
 
 /// A bus on a Kafka cluster.
 #[derive(Debug)]
@@ -90,7 +95,7 @@ impl KafkaBus {
     /// the brokers.
     ///
     /// They keep messages for 30 days and, with three replicas or more, take one only when two
-    /// replicas have it.
+    /// replicas have it; dead letters may be larger than what others take.
     ///
     /// # Errors
     /// The brokers refuse, as with fewer brokers than replicas, or do not answer.
@@ -105,16 +110,18 @@ impl KafkaBus {
     ) -> Result<Vec<String>> {
         let admin: AdminClient<DefaultClientContext> =
             self.producer.client().create().map_err(options::refusal)?;
-        let names: Vec<_> = topics.iter().map(|topic| self.config.topic(topic)).collect();
-        let wanted = names.iter().map(|name| {
-            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replicas));
+        let wanted = topics.iter().map(|topic| {
+            let (name, fixed) = (self.config.topic(topic), TopicReplication::Fixed(replicas));
             let in_sync = if replicas >= 3 { "2" } else { "1" };
-            topic.set("retention.ms", RETENTION_MS).set("min.insync.replicas", in_sync)
+            let new = NewTopic::new(name, partitions, fixed)
+                .set("retention.ms", RETENTION_MS)
+                .set("min.insync.replicas", in_sync);
+            if *topic == DEAD_LETTERS { new.set("max.message.bytes", LARGEST_LETTER) } else { new }
         });
         let limit = AdminOptions::new().operation_timeout(Some(self.answer_timeout()));
         let answers = admin.create_topics(&wanted.collect::<Vec<_>>(), &limit).await;
         let answers = answers.map_err(|error| {
-            Error::caused(format!("make the topics {}", names.join(", ")), error)
+            Error::caused(format!("make the topics {}", topics.join(", ")), error)
         })?;
         let mut made = Vec::new();
         for answer in answers {
@@ -145,15 +152,21 @@ impl KafkaBus {
             Some(Err(code)) if code != RDKafkaErrorCode::UnknownTopicOrPartition => {
                 Err(Error::caused(attempt(), code))
             }
-            _ => Err(self.missing(&name)),
+            _ => Err(self.missing(topic, &name)),
         }
     }
 
-    fn missing(&self, name: &str) -> Error {
+    fn missing(&self, topic: &str, name: &str) -> Error {
         let brokers = self.config.brokers.join(",");
+        let size = if topic == DEAD_LETTERS {
+            format!(" --config max.message.bytes={LARGEST_LETTER}")
+        } else {
+            String::new()
+        };
         Error::new(format!(
             "find topic {name}: make it with `kafka-topics.sh --bootstrap-server {brokers} \
-             --create --topic {name} --partitions 48 --replication-factor 3`"
+             --create --topic {name} --partitions 48 --replication-factor 3 \
+             --config retention.ms={RETENTION_MS} --config min.insync.replicas=2{size}`"
         ))
     }
 

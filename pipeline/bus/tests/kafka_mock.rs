@@ -27,6 +27,10 @@ async fn open(promise: &'static str) -> Option<Bench> {
         window: WINDOW,
         topics: names(&["topic", "another", "many"]),
         groups: names(&["group", "one", "two", "late"]),
+        // A rebalance of the mock takes the session timeout but one second.
+        options: [("session.timeout.ms", "5000"), ("heartbeat.interval.ms", "500")]
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .into(),
         ..Config::default()
     };
     let restart = move || -> Arc<dyn Bus> { Arc::new(KafkaBus::new(config.clone()).unwrap()) };

@@ -43,6 +43,8 @@ struct State {
     is_leaving: bool,
     /// A commit was sent, and its answer is not there.
     is_committing: bool,
+    /// The last one failed.
+    has_failed_commit: bool,
 }
 
 impl Membership {
@@ -51,7 +53,13 @@ impl Membership {
         let limits = Limits { window, ahead: AHEAD, ahead_bytes: AHEAD_BYTES };
         let tracker = Tracker::new(limits, count);
         let [topic, broker_topic, group] = names.map(str::to_owned);
-        let state = State { tracker, end: None, is_leaving: false, is_committing: false };
+        let state = State {
+            tracker,
+            end: None,
+            is_leaving: false,
+            is_committing: false,
+            has_failed_commit: false,
+        };
         Self {
             topic,
             broker_topic,
@@ -185,14 +193,23 @@ impl Membership {
         state.tracker.take_commits()
     }
 
-    /// Notes the answer to a commit: what the broker confirmed. The rest is sent again.
-    pub(super) fn commit_ended(&self, confirmed: &[(i32, i64)]) {
+    /// Notes the answer to a commit: what the broker confirmed, or that it failed. What is not
+    /// confirmed is sent again.
+    pub(super) fn commit_ended(&self, confirmed: Option<&[(i32, i64)]>) {
         let mut state = self.state();
-        for (partition, offset) in confirmed {
+        for (partition, offset) in confirmed.unwrap_or_default() {
             state.tracker.committed(*partition, *offset);
         }
         state.is_committing = false;
+        state.has_failed_commit = confirmed.is_none();
         state.tracker.commits_unconfirmed();
+        drop(state);
+        self.wake_poller();
+    }
+
+    /// Returns whether the last commit failed.
+    pub(super) fn has_failed_commit(&self) -> bool {
+        self.state().has_failed_commit
     }
 }
 

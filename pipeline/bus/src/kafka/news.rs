@@ -63,6 +63,9 @@ impl ClientContext for News {
             _ => tracing::warn!(%error, reason, "kafka client"),
         }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = Some(reason.to_owned());
+        // That all are down says less than why the last of them is.
+        if last.is_none() || error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *last = Some(reason.to_owned());
+        }
     }
 }

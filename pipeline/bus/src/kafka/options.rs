@@ -76,6 +76,8 @@ const PRODUCER: &[(&str, &str)] = &[
     ("acks", "all"),
     ("message.timeout.ms", "120000"),
     ("compression.type", "lz4"),
+    // An event of the largest size that brokers take by default, and a dead letter's headers.
+    ("message.max.bytes", "2097152"),
     // Every publication is awaited: waiting for company would only delay it.
     ("linger.ms", "0"),
     // As Kafka's own clients do, so that a key of theirs and of ours meets in one partition.

@@ -19,8 +19,9 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 
+use super::commit::Committer;
 use super::membership::Membership;
-use super::rebalance::{Client, Context, commit_within, list};
+use super::rebalance::{Client, Context, list};
 use super::{options, record};
 use crate::{Error, Result};
 
@@ -30,6 +31,8 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
 /// Most records taken in a row before the rest of a turn has its time.
 const BATCH: usize = 512;
+/// The same after a commit that failed.
+const COMMIT_AGAIN: Duration = Duration::from_secs(1);
 /// How long leaving waits for its commit.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
 
@@ -53,9 +56,16 @@ pub(super) fn spawn(client: &ClientConfig, membership: &Arc<Membership>) -> Resu
         membership.polled_by(this.clone());
         consumer.set_nonempty_callback(move || this.unpark());
         let consumer = Arc::new(consumer);
-        consumer.context().serves(&consumer);
-        serve(&consumer, &membership);
-        leave(consumer, &membership);
+        match Committer::start(Arc::clone(&consumer), Arc::clone(&membership)) {
+            Ok(committer) => {
+                consumer.context().commits_by(committer);
+                serve(&consumer, &membership);
+                consumer.context().last_commit(LAST_COMMIT);
+            }
+            Err(error) => membership.end(&format!("there is no thread that commits: {error}")),
+        }
+        // Closing the client polls it until the group is left; it may hang when brokers are away.
+        drop(consumer);
         drop(ending);
     };
     thread::Builder::new().name(name).spawn(run).map_err(|error| {
@@ -74,19 +84,21 @@ impl Drop for Ending<'_> {
 }
 
 /// Serves the client until the membership is over.
-fn serve(consumer: &Arc<Client>, membership: &Membership) {
+fn serve(consumer: &Client, membership: &Membership) {
     let mut last_commit: Option<Instant> = None;
     while membership.goes_on() {
         let is_drained = take(consumer, membership);
         steer(consumer, membership);
-        let rest = last_commit.map_or(Duration::ZERO, |at| COMMIT_EVERY.saturating_sub(at.elapsed()));
         let has_commits = membership.has_commits();
+        let pause = if membership.has_failed_commit() { COMMIT_AGAIN } else { COMMIT_EVERY };
+        let rest = last_commit.map_or(Duration::ZERO, |at| pause.saturating_sub(at.elapsed()));
         if has_commits && rest.is_zero() {
-            consumer.context().commit(consumer);
+            consumer.context().commit();
             last_commit = Some(Instant::now());
         }
         if is_drained {
-            thread::park_timeout(if has_commits && !rest.is_zero() { rest } else { POLL_EVERY });
+            let is_early = has_commits && !rest.is_zero();
+            thread::park_timeout(if is_early { rest.min(POLL_EVERY) } else { POLL_EVERY });
         }
     }
 }
@@ -123,17 +135,4 @@ fn steer(consumer: &Client, membership: &Membership) {
             tracing::warn!(topic, ?partitions, %error, "cannot {word} partitions");
         }
     }
-}
-
-/// Commits what is done and leaves the group.
-fn leave(consumer: Arc<Client>, membership: &Membership) {
-    let left = membership.revoke_all();
-    let done = left.into_iter().filter_map(|(partition, left)| Some((partition, left.commit?)));
-    let done: Vec<_> = done.collect();
-    if let Err(error) = commit_within(&consumer, &membership.broker_topic, &done, LAST_COMMIT) {
-        let topic = &membership.topic;
-        tracing::warn!(topic, error, "left without the last commit; finished events come again");
-    }
-    // Closing the client polls it until the group is left; it may hang when the brokers are away.
-    drop(consumer);
 }

@@ -31,7 +31,7 @@ async fn a_large_message_arrives_and_one_too_large_is_refused() {
     let Some(config) = settings("large").await else { return };
     let bus = KafkaBus::new(config).expect("the settings are right");
     let sized = |bytes| Message { payload: vec![7; bytes], ..message(0) };
-    bus.publish("topic", sized(2_000_000)).await.expect_err("it is over the client's limit");
+    bus.publish("topic", sized(3_000_000)).await.expect_err("it is over the client's limit");
     bus.publish("topic", sized(900_000)).await.expect("the brokers take it");
     let mut consumer = bus.subscribe("topic", "group").await.expect("the topic is there");
     let delivery = consumer.next().await.expect("it delivers");
