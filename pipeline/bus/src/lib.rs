@@ -27,7 +27,7 @@ mod window;
 
 pub use embedded::EmbeddedBus;
 #[cfg(feature = "kafka")]
-pub use kafka::KafkaBus;
+pub use kafka::{Config as KafkaConfig, KafkaBus};
 pub use memory::MemoryBus;
 
 /// The only partition of a topic on the buses of one machine.

@@ -84,5 +84,5 @@ fn completed(
 /// Returns the value of a header, whose name is compared without case.
 fn header<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
     let found = message.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map(|(_, value)| value.as_str())
+    found.and_then(|(_, value)| std::str::from_utf8(value).ok())
 }

@@ -163,7 +163,7 @@ async fn cloud_events_are_opened_in_both_modes_and_a_repeat_in_another_is_the_sa
     });
     let binary = [("ce_specversion", "1.0"), ("ce_id", "take-1"), ("ce_type", "scribed.upload/1")];
     let named = |headers: &[(&str, &str)]| {
-        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
     };
     let mode = ("content-type", "application/cloudevents+json; charset=UTF-8");
     for (headers, payload) in [
@@ -173,7 +173,7 @@ async fn cloud_events_are_opened_in_both_modes_and_a_repeat_in_another_is_the_sa
         (named(&binary), bare.to_string()),
     ] {
         let payload = payload.into_bytes();
-        let message = Message { key: String::new(), headers, payload, at: bench.engine.now() };
+        let message = Message { key: Vec::new(), headers, payload, at: bench.engine.now() };
         bench.bus.publish(UPLOADS, message).await.expect("the bus takes it");
     }
     let running = bench.start();
