@@ -22,6 +22,7 @@ pub struct Config {
     /// With it, memberships are static: a restart within `session.timeout.ms` (45 s) moves no
     /// partition. The price: the partitions of a host that stays away wait that long. Absent: they
     /// move at once, whenever a host comes or goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host_id: Option<String>,
     /// Deliveries that a consumer may hold unacknowledged in each partition. At least 1.
     pub window: u32,
@@ -61,14 +62,19 @@ pub struct Security {
     /// Whether to speak TLS, with the certificate and the name of the broker checked.
     pub tls: bool,
     /// File with the certificates of the authorities to trust, PEM; absent: those of the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
     /// File with our certificate, PEM, where the brokers ask for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<PathBuf>,
     /// File with the key of our certificate, PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
     /// Password of that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_password: Option<Secret>,
     /// User and password, where the brokers ask for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sasl: Option<Sasl>,
 }
 
@@ -81,10 +87,10 @@ pub struct Sasl {
     /// The user.
     pub username: String,
     /// The password; either this or a file.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     /// File with the password; a line break at its end does not count.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
 }
 
