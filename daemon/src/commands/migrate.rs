@@ -21,6 +21,11 @@ pub(super) fn run(session: &Session) -> Result<ExitCode, Failure> {
         return Err(Failure::refused(why).hint("set store.backend and store.cql.contact_points"));
     }
     let migrated = runtime()?.block_on(CqlStore::migrate(&store.cql)).map_err(Failure::refused)?;
-    output::note(migrated);
+    let (before, after) = (migrated.before, migrated.after);
+    output::note(match before {
+        0 => format!("made keyspace {} with schema {after}", store.cql.keyspace),
+        _ if before == after => format!("the schema is {after} already"),
+        _ => format!("brought the schema from {before} to {after}"),
+    });
     Ok(ExitCode::SUCCESS)
 }

@@ -1,43 +1,9 @@
-//! Failures inside the backend: a kind and a cause, before the caller adds what was attempted.
+//! What the errors of SQLite mean to a caller.
 
 use rusqlite::ErrorCode;
 
-use crate::error::{Error, ErrorKind};
-
-/// A failed piece of work on a connection.
-#[derive(Debug)]
-pub(super) struct Failure {
-    /// What the caller may do about it.
-    pub(super) kind: ErrorKind,
-    /// The cause, where there is one below the kind.
-    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-impl Failure {
-    /// Makes a failure with its cause, which may be a sentence.
-    pub(super) fn because(
-        kind: ErrorKind,
-        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self { kind, cause: Some(cause.into()) }
-    }
-
-    /// Returns the cause in words.
-    pub(super) fn words(&self) -> String {
-        self.cause.as_ref().map_or_else(|| self.kind.to_string(), ToString::to_string)
-    }
-
-    /// Adds what was attempted.
-    pub(super) fn during(self, attempt: impl Into<String>) -> Error {
-        Error { attempt: attempt.into(), kind: self.kind, source: self.cause }
-    }
-}
-
-impl From<ErrorKind> for Failure {
-    fn from(kind: ErrorKind) -> Self {
-        Self { kind, cause: None }
-    }
-}
+use crate::error::ErrorKind;
+pub(super) use crate::failure::Failure;
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
