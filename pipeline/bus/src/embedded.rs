@@ -25,7 +25,9 @@ use tokio::sync::Notify;
 
 use crate::seat::{Seat, Seats};
 use crate::window::Window;
-use crate::{Bus, Config, Consumer, Delivery, Error, Message, PARTITION, Result, check_partition};
+use crate::{
+    Bus, Config, Consumer, Delivery, Error, Message, PARTITION, Result, check_partition, stored,
+};
 
 /// Most messages that are read from the store at once.
 const READ_AHEAD: u32 = 64;
@@ -189,13 +191,15 @@ impl Consumer for EmbeddedConsumer {
 impl From<Message> for QueueMessage {
     fn from(message: Message) -> Self {
         let Message { key, headers, payload, at } = message;
-        Self { key, headers, payload, at }
+        let headers = headers.into_iter().map(|(name, value)| (name, stored::write(value)));
+        Self { key: stored::write(key), headers: headers.collect(), payload, at }
     }
 }
 
 impl From<QueueMessage> for Message {
     fn from(message: QueueMessage) -> Self {
         let QueueMessage { key, headers, payload, at } = message;
-        Self { key, headers, payload, at }
+        let headers = headers.into_iter().map(|(name, value)| (name, stored::read(value)));
+        Self { key: stored::read(key), headers: headers.collect(), payload, at }
     }
 }

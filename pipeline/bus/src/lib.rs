@@ -4,7 +4,8 @@
 //! whoever handles it de-duplicates by its id, which the store does.
 //!
 //! [`MemoryBus`] is the reference and serves tests, [`EmbeddedBus`] stands on the queue of the
-//! store. With feature `conformance`, the module of that name holds every promise as a test.
+//! store, and with feature `kafka` there is `KafkaBus` for many hosts. With feature `conformance`,
+//! the module of that name holds every promise as a test.
 #![forbid(unsafe_code)]
 
 use std::fmt::Debug;
@@ -17,11 +18,16 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod memory;
 mod seat;
+mod stored;
 mod window;
 
 pub use embedded::EmbeddedBus;
+#[cfg(feature = "kafka")]
+pub use kafka::KafkaBus;
 pub use memory::MemoryBus;
 
 /// The only partition of a topic on the buses of one machine.
@@ -37,9 +43,11 @@ pub trait Bus: Send + Sync + Debug {
 
     /// Joins a consumer group on one topic.
     ///
-    /// Deliveries of a partition come in order, starting at the group's committed offset. A
-    /// partition goes to one member at a time; the others wait in [`next`](Consumer::next) until
-    /// that one is dropped.
+    /// Deliveries of a partition come in order, starting at the group's committed offset; a new
+    /// group starts at the first message. A topic has one partition or more, and messages of one
+    /// key, where it is not empty, share one. A partition goes to one member at a time; members
+    /// without one wait in [`next`](Consumer::next) until another leaves. A partition may also go
+    /// to another member while both stay; what was open in it then comes again there.
     async fn subscribe(&self, topic: &str, group: &str) -> Result<Box<dyn Consumer>>;
 }
 
@@ -48,29 +56,33 @@ pub trait Bus: Send + Sync + Debug {
 pub trait Consumer: Send + Debug {
     /// Waits for the next delivery.
     ///
-    /// At most a configured window of deliveries is unacknowledged; then this waits. Cancel safe: a
-    /// dropped call loses no delivery.
+    /// At most a configured window of deliveries is unacknowledged in each partition; while all
+    /// are full, this waits. Cancel safe: a dropped call loses no delivery.
+    ///
+    /// After an error the membership may be over for good: drop the consumer and subscribe again.
     async fn next(&mut self) -> Result<Delivery>;
 
     /// Marks a delivery as done.
     ///
     /// Deliveries may be acknowledged in any order; the committed offset moves only past those
-    /// before which nothing is open, so a crash repeats messages and never skips one. An offset
-    /// that is not open changes nothing. Cancel safe: a repeat, or the next acknowledgement, makes
-    /// up for a dropped or failed call.
+    /// before which nothing is open, so a crash repeats messages and never skips one. It moves soon
+    /// after this returns, at the latest when the consumer is dropped, and never back. An offset
+    /// that is not open changes nothing, nor does one of a partition that has gone to another
+    /// member. Cancel safe: a repeat, or the next acknowledgement, makes up for a dropped or failed
+    /// call.
     async fn ack(&mut self, partition: i32, offset: i64) -> Result<()>;
 }
 
 /// What is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Orders and partitions; may be empty.
-    pub key: String,
-    /// Names and values, in order.
-    pub headers: Vec<(String, String)>,
+    /// Orders and partitions, any bytes; empty: no key.
+    pub key: Vec<u8>,
+    /// Names and values, in order; a name may come several times, a value is any bytes.
+    pub headers: Vec<(String, Vec<u8>)>,
     /// The payload.
     pub payload: Vec<u8>,
-    /// When it was made.
+    /// When it was made; kept to the millisecond at least.
     pub at: Timestamp,
 }
 

@@ -13,6 +13,7 @@ use scribed_schemas::job::{Fault, Job};
 use serde::Serialize;
 
 use crate::clock::rfc3339;
+use crate::dead_letter::{self, Headers, Verdict};
 use crate::engine::Engine;
 
 /// Tries at publishing before it is left to the log.
@@ -58,12 +59,9 @@ impl Engine {
 
     /// Publishes the dead letter of a job whose attempts are used up.
     pub(crate) async fn bury_job(&self, job: &Job, fault: &Fault) {
-        let headers = vec![
-            ("reason".to_owned(), word(fault.code)),
-            ("detail".to_owned(), fault.message.clone()),
-            ("job".to_owned(), job.id.to_string()),
-            ("attempts".to_owned(), (job.error_count + 1).to_string()),
-        ];
+        let reason = word(fault.code);
+        let verdict = self.verdict(&reason, &fault.message);
+        let headers = dead_letter::of_job(&job.id.to_string(), job.error_count + 1, verdict);
         let letter = DeadJob { schema: DEAD_JOB_SCHEMA, job, fault };
         self.publish_json(DEAD_LETTERS, job.id.to_string(), headers, &letter).await;
     }
@@ -78,16 +76,12 @@ impl Engine {
         reason: &str,
         detail: &str,
     ) -> scribed_bus::Result<()> {
-        let mut headers = delivery.message.headers.clone();
-        headers.extend([
-            ("reason".to_owned(), reason.to_owned()),
-            ("detail".to_owned(), detail.to_owned()),
-            ("topic".to_owned(), delivery.topic.clone()),
-            ("partition".to_owned(), delivery.partition.to_string()),
-            ("offset".to_owned(), delivery.offset.to_string()),
-        ]);
-        let message = Message { headers, at: self.now(), ..delivery.message.clone() };
-        self.bus().publish(DEAD_LETTERS, message).await
+        let letter = dead_letter::of_event(delivery, self.verdict(reason, detail));
+        self.bus().publish(DEAD_LETTERS, letter).await
+    }
+
+    fn verdict<'a>(&'a self, reason: &'a str, detail: &'a str) -> Verdict<'a> {
+        Verdict { reason, detail, at: self.now(), host: &self.shared.parts.holder }
     }
 
     async fn owner_name(&self, job: &Job) -> String {
@@ -105,7 +99,7 @@ impl Engine {
         &self,
         topic: &str,
         key: String,
-        headers: Vec<(String, String)>,
+        headers: Headers,
         document: &(impl Serialize + Sync),
     ) {
         let payload = match serde_json::to_vec(document) {
@@ -115,12 +109,13 @@ impl Engine {
                 return;
             }
         };
-        let message = Message { key, headers, payload, at: self.now() };
+        let at = self.now();
+        let message = Message { key: key.clone().into_bytes(), headers, payload, at };
         for attempt in 1..=TRIES {
             match self.bus().publish(topic, message.clone()).await {
                 Ok(()) => return,
                 Err(error) if attempt == TRIES => {
-                    tracing::error!(topic, key = message.key, %error, "cannot publish an event");
+                    tracing::error!(topic, key, %error, "cannot publish an event");
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }

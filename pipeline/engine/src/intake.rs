@@ -1,7 +1,9 @@
 //! Intake: upload events from the bus become jobs.
 //!
 //! An event is acknowledged once its job is terminal, so a crash repeats it; the same id of one owner
-//! is the same job, so a repeat changes nothing. What cannot become a job goes to the dead letters with
+//! is the same job, so a repeat changes nothing. A partition may go to another host while its jobs run
+//! here: they go on under their leases, their events come again there, and what is acknowledged here
+//! changes nothing any more. What cannot become a job goes to the dead letters with
 //! its reason and is acknowledged. While something that the intake needs is away, it waits with the
 //! event in hand: no event is skipped and none is blamed.
 
@@ -77,6 +79,8 @@ async fn take(
     while !stop.is_cancelled() {
         match event::take(engine, &delivery.message.payload).await {
             Ok(Taken { job, is_terminal: false }) => {
+                // A partition that went and came back delivers what is still open again.
+                open.retain(|event| (event.partition, event.offset) != (partition, offset));
                 open.push(Open { partition, offset, job });
                 return Ok(());
             }
@@ -90,8 +94,15 @@ async fn take(
                     detail,
                     "refused"
                 );
-                engine.bury_event(&delivery, reason, &detail).await?;
-                return consumer.ack(partition, offset).await;
+                match engine.bury_event(&delivery, reason, &detail).await {
+                    Ok(()) => return consumer.ack(partition, offset).await,
+                    // To leave the group for this would move its partitions about.
+                    Err(error) => {
+                        tracing::warn!(topic = delivery.topic, partition, offset, %error,
+                            "the dead letter waits");
+                        rest(engine, stop).await;
+                    }
+                }
             }
             Err(Refusal::Away(error)) => {
                 tracing::warn!(topic = delivery.topic, partition, offset, %error, "intake waits");

@@ -37,6 +37,7 @@
 pub mod cancel;
 pub mod clock;
 pub mod config;
+pub mod dead_letter;
 pub mod error;
 pub mod findings;
 pub mod plan;

@@ -6,13 +6,21 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
 
-use super::{Bench, WINDOW, ack, message, next, soon};
+use super::{Bench, WINDOW, ack, message, next};
+use crate::Message;
 
 /// Every member of a message arrives, headers in their order, bytes as they are.
 pub async fn a_message_arrives_as_it_was_published(bench: &Bench) {
     bench.publish([7]).await;
     let delivery = next(&mut bench.join().await, 0).await;
     assert_eq!((delivery.topic.as_str(), delivery.message), ("topic", message(7)));
+}
+
+/// Key, headers and payload may be empty.
+pub async fn a_message_may_be_bare(bench: &Bench) {
+    let bare = Message { key: vec![], headers: vec![], payload: vec![], ..message(1) };
+    bench.bus.publish("topic", bare.clone()).await.unwrap();
+    assert_eq!(next(&mut bench.join().await, 0).await.message, bare);
 }
 
 /// Messages come in the order of their publication.
@@ -29,7 +37,7 @@ pub async fn deliveries_come_in_order(bench: &Bench) {
 /// A consumer that waits is woken by the next message.
 pub async fn a_waiting_consumer_is_woken(bench: &Bench) {
     let mut consumer = bench.join().await;
-    assert_eq!(soon(&mut consumer).await, None);
+    assert_eq!(bench.soon(&mut consumer).await, None);
     let bus = Arc::clone(&bench.bus);
     let (delivery, published) = tokio::join!(consumer.next(), bus.publish("topic", message(3)));
     published.unwrap();
@@ -40,7 +48,7 @@ pub async fn a_waiting_consumer_is_woken(bench: &Bench) {
 pub async fn a_message_stays_in_its_topic(bench: &Bench) {
     bench.bus.publish("another", message(1)).await.unwrap();
     let mut consumer = bench.join().await;
-    assert_eq!(soon(&mut consumer).await, None);
+    assert_eq!(bench.soon(&mut consumer).await, None);
     bench.publish([2]).await;
     assert_eq!(next(&mut consumer, 0).await.message, message(2));
 }
@@ -70,10 +78,10 @@ pub async fn a_full_window_holds_deliveries_back(bench: &Bench) {
     for offset in 0..window {
         next(&mut consumer, offset).await;
     }
-    assert_eq!(soon(&mut consumer).await, None);
+    assert_eq!(bench.soon(&mut consumer).await, None);
     ack(&mut consumer, 2).await;
     next(&mut consumer, window).await;
-    assert_eq!(soon(&mut consumer).await, None);
+    assert_eq!(bench.soon(&mut consumer).await, None);
 }
 
 /// A call that is dropped while it waits loses nothing.

@@ -1,6 +1,7 @@
 //! Faults of recordings and stages, and what follows them.
 
 use scribed_bus::{Bus, Message};
+use scribed_engine::dead_letter::{ATTEMPTS, DETAIL, JOB, REASON};
 use scribed_engine::testing::Bench;
 use scribed_schemas::event::DEAD_LETTERS;
 use scribed_schemas::id::JobId;
@@ -101,12 +102,12 @@ async fn a_job_whose_attempts_are_used_up_fails_and_leaves_a_dead_letter() {
     assert_eq!(letters.len(), 1);
     let header = |name: &str| {
         let named = letters[0].headers.iter().find(|(header, _)| header == name);
-        named.map(|(_, value)| value.clone()).unwrap_or_default()
+        named.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
     };
-    assert_eq!(header("reason"), "stage_failed");
-    assert_eq!(header("detail"), "test.cut: the script says so");
-    assert_eq!(header("job"), job.id.to_string());
-    assert_eq!(header("attempts"), "3");
+    assert_eq!(header(REASON), "stage_failed");
+    assert_eq!(header(DETAIL), "test.cut: the script says so");
+    assert_eq!(header(JOB), job.id.to_string());
+    assert_eq!(header(ATTEMPTS), "3");
 }
 
 #[tokio::test(start_paused = true)]

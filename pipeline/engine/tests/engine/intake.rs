@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use scribed_bus::{Bus, Delivery, Message};
+use scribed_engine::dead_letter::{DETAIL, OFFSET, REASON};
 use scribed_engine::testing::Bench;
 use scribed_schemas::event::{DEAD_LETTERS, STATES, StateEvent, UPLOADS};
 use scribed_schemas::id::AccountId;
@@ -18,8 +19,8 @@ fn event(id: &str, script: &str) -> Value {
 
 async fn publish(bench: &Bench, payload: impl Into<Vec<u8>>) {
     let message = Message {
-        key: String::new(),
-        headers: vec![("producer".to_owned(), "the test".to_owned())],
+        key: Vec::new(),
+        headers: vec![("producer".to_owned(), b"the test".to_vec())],
         payload: payload.into(),
         at: bench.engine.now(),
     };
@@ -159,11 +160,13 @@ async fn events_that_cannot_become_jobs_are_dead_letters_with_their_reason() {
     let letters = unread(&bench, DEAD_LETTERS, "the test").await;
     assert_eq!(letters.len(), cases.len());
     for (offset, (letter, (payload, reason))) in letters.iter().zip(&cases).enumerate() {
-        let headers: std::collections::BTreeMap<_, _> =
-            letter.message.headers.iter().cloned().collect();
-        assert_eq!(&headers["reason"], reason, "{}", headers["detail"]);
+        let texts = letter.message.headers.iter().map(|(name, value)| {
+            (name.as_str(), std::str::from_utf8(value).expect("these are text"))
+        });
+        let headers: std::collections::BTreeMap<_, _> = texts.collect();
+        assert_eq!(&headers[REASON], reason, "{}", headers[DETAIL]);
         assert_eq!(letter.message.payload, payload.as_bytes(), "the event is kept as it came");
-        assert_eq!(headers["offset"], offset.to_string());
+        assert_eq!(headers[OFFSET], offset.to_string());
         assert_eq!(headers["producer"], "the test");
     }
     assert!(jobs(&bench).await.is_empty());
@@ -180,8 +183,8 @@ async fn an_id_that_stands_for_another_recording_is_a_dead_letter() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     running.stop().await;
     let letters = unread(&bench, DEAD_LETTERS, "the test").await;
-    let reason = letters[0].message.headers.iter().find(|(name, _)| name == "reason");
-    assert_eq!(reason.map(|(_, value)| value.as_str()), Some("id_conflict"));
+    let reason = letters[0].message.headers.iter().find(|(name, _)| name == REASON);
+    assert_eq!(reason.map(|(_, value)| &value[..]), Some(&b"id_conflict"[..]));
     assert_eq!(bench.texts(the_job(&bench).await.id).await, ["one"]);
 }
 
