@@ -8,8 +8,8 @@
 
 use std::any::Any;
 use std::fmt::Debug;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt;
 use scribed_schemas::time::Timestamp;
@@ -95,6 +95,12 @@ impl Bench {
     }
 }
 
+/// The time of the first message, in milliseconds: brokers refuse or soon delete what is far from now.
+static START_MILLIS: LazyLock<i64> = LazyLock::new(|| {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+});
+
 /// Returns the message of a number.
 pub fn message(number: u8) -> Message {
     Message {
@@ -105,7 +111,7 @@ pub fn message(number: u8) -> Message {
             ("b".to_owned(), vec![]),
         ],
         payload: vec![0, 255, number],
-        at: Timestamp(1_800_000_000_000_000 + 1_000 * i64::from(number)),
+        at: Timestamp(*START_MILLIS * 1_000 + 1_000 * i64::from(number)),
     }
 }
 

@@ -31,8 +31,8 @@ use scribed_schemas::event::DEAD_LETTERS;
 
 use crate::{Bus, Consumer, Error, Message, Result};
 
-pub mod config;
 mod commit;
+pub mod config;
 mod consumer;
 mod instance;
 mod membership;
@@ -54,6 +54,9 @@ use producer::Producer;
 /// Settings of the topics that [`KafkaBus::create_topics`] makes: a backlog must not expire before
 /// it is worked off, and Kafka forgets the offsets of an idle group after 7 days.
 const RETENTION_MS: &str = "2592000000"; // 30 days
+/// Brokers refuse messages of more than an hour from their future by default, and so every message of
+/// a host whose clock is wrong.
+const ANY_TIME: &str = "9223372036854775807";
 /// Largest message of the topic of dead letters: an event that just fits its own topic must fit there
 /// too, with the reason beside it. The producer's limit is the same.
 const LARGEST_LETTER: &str = "2097152"; // 2 MiB; brokers take 1 MiB by default
@@ -115,7 +118,8 @@ impl KafkaBus {
             let in_sync = if replicas >= 3 { "2" } else { "1" };
             let new = NewTopic::new(name, partitions, fixed)
                 .set("retention.ms", RETENTION_MS)
-                .set("min.insync.replicas", in_sync);
+                .set("min.insync.replicas", in_sync)
+                .set("message.timestamp.after.max.ms", ANY_TIME);
             if *topic == DEAD_LETTERS { new.set("max.message.bytes", LARGEST_LETTER) } else { new }
         });
         let limit = AdminOptions::new().operation_timeout(Some(self.answer_timeout()));
@@ -195,7 +199,8 @@ impl Bus for KafkaBus {
         let window = usize::try_from(self.config.window).unwrap_or(usize::MAX);
         let host = self.config.host_id.as_deref();
         let seat = host.map(|_| self.instances.take(topic, group));
-        let instance = host.zip(seat.as_ref()).map(|(host, seat): (&str, &Seat)| seat.name(host, name));
+        let instance =
+            host.zip(seat.as_ref()).map(|(host, seat): (&str, &Seat)| seat.name(host, name));
         let client = options::consumer(&self.config, group, instance.as_deref())?;
         let membership = Arc::new(Membership::new([topic, name, group], window, count));
         let ended = thread::spawn(&client, &membership)?;

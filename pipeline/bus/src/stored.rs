@@ -15,7 +15,7 @@ pub(crate) fn write(bytes: Vec<u8>) -> String {
     }
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write`](fn@write) wrote.
 pub(crate) fn read(text: String) -> Vec<u8> {
     match text.strip_prefix(MARK).map(hex::decode) {
         Some(Ok(bytes)) => bytes,

@@ -56,7 +56,9 @@ pub(crate) async fn settings(test: &str) -> Option<Config> {
 
 async fn open(promise: &'static str) -> Option<Bench> {
     let config = settings(promise).await?;
-    let restart = move || -> Arc<dyn Bus> { Arc::new(KafkaBus::new(config.clone()).unwrap()) };
+    let restart = move || -> Arc<dyn Bus> {
+        Arc::new(KafkaBus::new(config.clone()).expect("the settings are right"))
+    };
     Some(Bench::new(restart).with_patience(Duration::from_secs(1)))
 }
 

@@ -1,6 +1,7 @@
 //! The promises of the bus, kept by the Kafka bus on the mock cluster of librdkafka, and what it does
 //! when brokers misbehave.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ mod kafka_mock {
 use kafka_mock::cluster;
 
 /// Opens a bench on topics and groups of its own.
-async fn open(promise: &'static str) -> Option<Bench> {
+fn open(promise: &'static str) -> Ready<Option<Bench>> {
     let brokers = cluster::with_topics(promise, &TOPICS);
     let names = |ours: &[&str]| {
         ours.iter().map(|name| ((*name).to_owned(), format!("{promise}.{name}"))).collect()
@@ -27,14 +28,13 @@ async fn open(promise: &'static str) -> Option<Bench> {
         window: WINDOW,
         topics: names(&["topic", "another", "many"]),
         groups: names(&["group", "one", "two", "late"]),
-        // A rebalance of the mock takes the session timeout but one second.
-        options: [("session.timeout.ms", "5000"), ("heartbeat.interval.ms", "500")]
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .into(),
+        options: cluster::quick(),
         ..Config::default()
     };
-    let restart = move || -> Arc<dyn Bus> { Arc::new(KafkaBus::new(config.clone()).unwrap()) };
-    Some(Bench::new(restart).with_patience(Duration::from_millis(500)))
+    let restart = move || -> Arc<dyn Bus> {
+        Arc::new(KafkaBus::new(config.clone()).expect("the settings are right"))
+    };
+    ready(Some(Bench::new(restart).with_patience(Duration::from_millis(500))))
 }
 
 scribed_bus::bus_conformance_together!(open);

@@ -112,7 +112,9 @@ fn headers<const N: usize>(
 
 /// Cuts a detail to its limit, between characters.
 fn shortened(detail: &str) -> String {
-    detail[..detail.floor_char_boundary(LONGEST_DETAIL)].to_owned()
+    let fits = |end: &usize| detail.is_char_boundary(*end);
+    let end = (0..=detail.len().min(LONGEST_DETAIL)).rev().find(fits).unwrap_or(0);
+    detail[..end].to_owned()
 }
 
 #[cfg(test)]
@@ -171,7 +173,8 @@ mod tests {
         let mut event = delivery();
         event.message = of_event(&event, verdict("first"));
         event.offset = 99;
-        let again = of_event(&event, Verdict { at: Timestamp(AT.0 + 1_000_000), ..verdict("second") });
+        let again =
+            of_event(&event, Verdict { at: Timestamp(AT.0 + 1_000_000), ..verdict("second") });
         assert_eq!(header(&again, ATTEMPTS), "2");
         assert_eq!(header(&again, ID), "scribed.uploads:3:99");
         assert_eq!(header(&again, DETAIL), "second");

@@ -150,7 +150,8 @@ pub async fn members_share_partitions_and_hand_over_what_is_open(bench: &Bench) 
     let mut pair = Pair::join(bench).await;
     let mut rounds = 0..;
     // The group settles while messages come: until both have been served, by all three partitions.
-    while pair.owned.iter().any(BTreeSet::is_empty) || pair.owned[0].len() + pair.owned[1].len() < 3 {
+    while pair.owned.iter().any(BTreeSet::is_empty) || pair.owned[0].len() + pair.owned[1].len() < 3
+    {
         let round = rounds.next().unwrap();
         bench.publish_rounds(round..round + 1).await;
         pair.take(usize::from(KEYS)).await;

@@ -97,16 +97,13 @@ fn work(client: &Client, membership: &Membership, waiting: &Receiver<Task>) {
     for Task { commits, answer } in waiting {
         let offsets = offsets(&membership.broker_topic, &commits);
         let result = offsets.and_then(|offsets| client.commit(&offsets, CommitMode::Sync));
-        match answer {
-            Some(answer) => {
-                if answer.send(result.map_err(|error| news::words(&error))).is_err() {
-                    tracing::debug!(topic = membership.topic, "a commit ended past its limit");
-                }
+        if let Some(answer) = answer {
+            if answer.send(result.map_err(|error| news::words(&error))).is_err() {
+                tracing::debug!(topic = membership.topic, "a commit ended past its limit");
             }
-            None => {
-                let confirmed = tell(membership, result).then_some(&commits[..]);
-                membership.commit_ended(confirmed);
-            }
+        } else {
+            let confirmed = tell(membership, result).then_some(&commits[..]);
+            membership.commit_ended(confirmed);
         }
     }
 }
@@ -115,11 +112,10 @@ fn work(client: &Client, membership: &Membership, waiting: &Receiver<Task>) {
 fn tell(membership: &Membership, result: KafkaResult<()>) -> bool {
     let Err(error) = result else { return true };
     let (topic, words) = (&membership.topic, news::words(&error));
-    match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::RebalanceInProgress) => {
-            tracing::debug!(topic, error = words, "a commit waits for the group");
-        }
-        _ => tracing::warn!(topic, error = words, "a commit failed; it is repeated"),
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::RebalanceInProgress) {
+        tracing::debug!(topic, error = words, "a commit waits for the group");
+    } else {
+        tracing::warn!(topic, error = words, "a commit failed; it is repeated");
     }
     false
 }

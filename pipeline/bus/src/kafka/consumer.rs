@@ -28,7 +28,11 @@ pub(super) struct KafkaConsumer {
 
 impl KafkaConsumer {
     /// Makes the consumer of a membership that a thread serves.
-    pub(super) fn new(membership: Arc<Membership>, ended: Receiver<()>, seat: Option<Seat>) -> Self {
+    pub(super) fn new(
+        membership: Arc<Membership>,
+        ended: Receiver<()>,
+        seat: Option<Seat>,
+    ) -> Self {
         Self { membership, ended, _seat: seat }
     }
 }

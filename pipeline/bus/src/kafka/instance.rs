@@ -3,27 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The places of all members of one bus, counted per topic and group.
+/// Topic and group.
+type Place = (String, String);
+
+/// The seats of all members of one bus, counted per topic and group.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Instances {
-    taken: Arc<Mutex<BTreeMap<(String, String), BTreeSet<u32>>>>,
+    taken: Arc<Mutex<BTreeMap<Place, BTreeSet<u32>>>>,
 }
 
-/// The place of one member; dropping it frees it.
+/// The seat of one member; dropping it frees it.
 #[derive(Debug)]
 pub(super) struct Seat {
     instances: Instances,
-    place: (String, String),
+    place: Place,
     number: u32,
 }
 
 impl Instances {
-    /// Takes the lowest free place in a group, so that a restarted process takes those it had.
+    /// Takes the lowest free seat in a group, so that a restarted process takes those it had.
     pub(super) fn take(&self, topic: &str, group: &str) -> Seat {
         let place = (topic.to_owned(), group.to_owned());
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let numbers = taken.entry(place.clone()).or_default();
-        let number = (0..).find(|number| !numbers.contains(number)).unwrap_or_default();
+        let number = (0..u32::MAX).find(|number| !numbers.contains(number)).unwrap_or(u32::MAX);
         numbers.insert(number);
         Seat { instances: self.clone(), place, number }
     }

@@ -8,15 +8,13 @@ use std::thread::Thread;
 
 use tokio::sync::Notify;
 
-use super::tracker::{Flow, Limits, Revoked, Tracker};
+use super::tracker::{Limits, Tracker};
 use crate::{Delivery, Error, Result};
 
-/// Deliveries of one partition that may wait behind a full window.
-///
-/// A pause throws away what the client has fetched, so it should be seldom with small events.
-const AHEAD: usize = 1_024;
-/// Bytes that may wait behind full windows, all partitions together: half of the prefetch.
-const AHEAD_BYTES: usize = 8 << 20;
+/// Deliveries of one partition that may wait behind its window: enough that the threads meet seldom.
+const AHEAD: usize = 64;
+/// Bytes of one partition that may wait behind its window.
+const AHEAD_BYTES: usize = 128 << 10;
 
 /// What the polling thread and the consumer share.
 #[derive(Debug)]
@@ -99,7 +97,7 @@ impl Membership {
         let mut state = self.state();
         state.alive(self)?;
         let delivery = state.tracker.next();
-        let makes_room = delivery.is_some() && state.tracker.is_paused();
+        let makes_room = delivery.as_ref().is_some_and(|d| state.tracker.runs_low(d.partition));
         drop(state);
         if makes_room {
             self.wake_poller();
@@ -159,25 +157,27 @@ impl Membership {
     /// Notes that partitions are ours.
     pub(super) fn assign(&self, partitions: &[i32]) {
         let mut state = self.state();
-        partitions.iter().for_each(|partition| state.tracker.assign(*partition));
+        for partition in partitions {
+            state.tracker.assign(*partition);
+        }
     }
 
-    /// Forgets partitions; returns what each leaves behind.
-    pub(super) fn revoke(&self, partitions: &[i32]) -> Vec<(i32, Revoked)> {
+    /// Forgets partitions; returns what of them is done and not committed.
+    pub(super) fn revoke(&self, partitions: &[i32]) -> Vec<(i32, i64)> {
         let mut state = self.state();
         let lost = |partition: &i32| Some((*partition, state.tracker.revoke(*partition)?));
         partitions.iter().filter_map(lost).collect()
     }
 
-    /// Forgets all partitions; returns what each leaves behind.
-    pub(super) fn revoke_all(&self) -> Vec<(i32, Revoked)> {
+    /// Forgets all partitions; returns what of them is done and not committed.
+    pub(super) fn revoke_all(&self) -> Vec<(i32, i64)> {
         let assigned = self.state().tracker.assigned();
         self.revoke(&assigned)
     }
 
-    /// Decides what to pause and to resume.
-    pub(super) fn flow(&self) -> Flow {
-        self.state().tracker.flow()
+    /// Returns whether more of a partition may arrive.
+    pub(super) fn has_room(&self, partition: i32) -> bool {
+        self.state().tracker.has_room(partition)
     }
 
     /// Returns whether there is something to commit and no commit under way.

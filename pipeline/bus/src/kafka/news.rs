@@ -3,16 +3,20 @@
 //! A broker that is away, or all of them, is news and not an error: the client goes on by itself.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
+/// How long news explain failures: the longest that a call waits for the brokers.
+const FRESH: Duration = Duration::from_secs(120);
+
 /// What a client has told last. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub(super) struct News {
-    last: Arc<Mutex<Option<String>>>,
+    last: Arc<Mutex<Option<(Instant, String)>>>,
 }
 
 impl News {
@@ -21,8 +25,10 @@ impl News {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let error = words(error);
         match &*last {
-            Some(last) => Failure(format!("{error}; the client's last news: {last}")),
-            None => Failure(error),
+            Some((at, last)) if at.elapsed() <= FRESH => {
+                Failure(format!("{error}; the client's last news: {last}"))
+            }
+            _ => Failure(error),
         }
     }
 }
@@ -53,19 +59,25 @@ impl ClientContext for News {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        match error.rdkafka_error_code() {
+        let code = error.rdkafka_error_code();
+        let is_away = matches!(
+            code,
             Some(
                 RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::Resolve
-                | RDKafkaErrorCode::OperationTimedOut,
-            ) => tracing::warn!(reason, "kafka is away; the client goes on trying"),
-            _ => tracing::warn!(%error, reason, "kafka client"),
+                    | RDKafkaErrorCode::AllBrokersDown
+                    | RDKafkaErrorCode::Resolve
+                    | RDKafkaErrorCode::OperationTimedOut
+            )
+        );
+        if is_away {
+            tracing::warn!(reason, "kafka is away; the client goes on trying");
+        } else {
+            tracing::warn!(%error, reason, "kafka client");
         }
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // That all are down says less than why the last of them is.
-        if last.is_none() || error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
-            *last = Some(reason.to_owned());
+        if last.is_none() || code != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *last = Some((Instant::now(), reason.to_owned()));
         }
     }
 }

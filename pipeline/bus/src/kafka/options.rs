@@ -32,10 +32,18 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ("sasl.oauthbearer.client.secret", &[], "it would be shown where settings are listed"),
     ("enable.ssl.certificate.verification", &["true"], "anybody could pose as the broker"),
     ("enable.auto.commit", &["false"], "events would be committed before their jobs are done"),
-    ("enable.auto.offset.store", &["false"], "events would be committed before their jobs are done"),
+    (
+        "enable.auto.offset.store",
+        &["false"],
+        "events would be committed before their jobs are done",
+    ),
     ("auto.offset.reset", &["earliest", "smallest", "beginning"], "a new group would skip events"),
     ("enable.partition.eof", &["false"], "the end of a partition is no event"),
-    ("partition.assignment.strategy", &["cooperative-sticky"], "a group with several strategies stops"),
+    (
+        "partition.assignment.strategy",
+        &["cooperative-sticky"],
+        "a group with several strategies stops",
+    ),
     ("allow.auto.create.topics", &["false"], "a misspelt name would become a topic"),
     ("enable.idempotence", &["true"], "a lost answer of a broker would double messages"),
     ("acks", &["all", "-1"], "what is published must outlive a broker"),
@@ -60,10 +68,12 @@ const CONSUMER: &[(&str, &str)] = &[
     ("auto.offset.reset", "earliest"),
     ("check.crcs", "true"),
     ("max.poll.interval.ms", "300000"),
-    // Half of the prefetch; the other half is the tracker's.
-    ("queued.min.messages", "64"),
-    ("queued.max.messages.kbytes", "8192"),
-    ("fetch.message.max.bytes", "1048576"),
+    // What waits in each partition whose window is full: at most one fetch past either limit.
+    ("queued.min.messages", "1000"),
+    ("queued.max.messages.kbytes", "256"),
+    ("fetch.message.max.bytes", "262144"),
+    // How soon a partition that had enough is fetched again; 1 s by default.
+    ("fetch.queue.backoff.ms", "10"),
 ];
 
 /// Options of consumers that the protocol of KIP-848 does not take from the client.
@@ -107,7 +117,11 @@ pub(super) fn producer(config: &Config) -> Result<ClientConfig> {
 }
 
 /// Returns what a consumer of a group is made of, static under `instance`.
-pub(super) fn consumer(config: &Config, group: &str, instance: Option<&str>) -> Result<ClientConfig> {
+pub(super) fn consumer(
+    config: &Config,
+    group: &str,
+    instance: Option<&str>,
+) -> Result<ClientConfig> {
     let mut client = common(config)?;
     client.set("group.id", config.group(group));
     if let Some(instance) = instance {

@@ -1,10 +1,13 @@
 //! Rebalances: what the client asks of its owner, within its poll.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
@@ -13,7 +16,7 @@ use rdkafka::{ClientContext, TopicPartitionList};
 use super::commit::Committer;
 use super::membership::Membership;
 use super::news::News;
-use super::tracker::Revoked;
+use super::record;
 
 /// The client of a membership.
 pub(super) type Client = BaseConsumer<Context>;
@@ -26,30 +29,62 @@ pub(super) struct Context {
     membership: Arc<Membership>,
     news: News,
     /// None before the thread serves the client, and when it closes it.
-    committer: Mutex<Option<Committer>>,
+    service: Mutex<Option<Service>>,
     /// Whether a callback ran since the last look.
     has_served: AtomicBool,
+}
+
+/// What serves a client while it is a member. Each part keeps the client alive, so all of it goes
+/// before the client is closed.
+struct Service {
+    client: Arc<Client>,
+    committer: Committer,
+    /// Where the records of each partition of ours wait, so that one with a full window is left alone.
+    queues: BTreeMap<i32, PartitionQueue<Context>>,
 }
 
 impl Context {
     /// Makes the context of a membership.
     pub(super) fn new(membership: Arc<Membership>) -> Self {
-        let (news, committer) = (News::default(), Mutex::new(None));
-        Self { membership, news, committer, has_served: AtomicBool::new(false) }
+        let (news, service) = (News::default(), Mutex::new(None));
+        Self { membership, news, service, has_served: AtomicBool::new(false) }
     }
 
-    fn committer(&self) -> MutexGuard<'_, Option<Committer>> {
-        self.committer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn service(&self) -> MutexGuard<'_, Option<Service>> {
+        self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Names who commits.
-    pub(super) fn commits_by(&self, committer: Committer) {
-        *self.committer() = Some(committer);
+    /// Begins to serve.
+    pub(super) fn begin(&self, client: &Arc<Client>, committer: Committer) {
+        let (client, queues) = (Arc::clone(client), BTreeMap::new());
+        *self.service() = Some(Service { client, committer, queues });
+    }
+
+    /// Takes records of each partition for as long as it has room, but at most `most`; returns whether
+    /// there was nothing more to take.
+    pub(super) fn take(&self, most: usize) -> bool {
+        let mut is_drained = true;
+        for (partition, queue) in self.service().iter().flat_map(|service| &service.queues) {
+            let mut taken = 0;
+            while self.membership.has_room(*partition) {
+                let polled = queue.poll(Duration::ZERO);
+                if let Some(Ok(record)) = &polled {
+                    self.membership.arrived(record::delivery(&self.membership.topic, record));
+                }
+                // An error of a partition is news; the client goes on with it by itself.
+                taken += 1;
+                if polled.is_none() || taken == most {
+                    is_drained &= polled.is_none();
+                    break;
+                }
+            }
+        }
+        is_drained
     }
 
     /// Sends what is to be committed.
     pub(super) fn commit(&self) {
-        if let Some(committer) = &*self.committer() {
+        if let Some(Service { committer, .. }) = &*self.service() {
             let commits = self.membership.take_commits();
             if commits.is_empty() {
                 return self.membership.commit_ended(Some(&[]));
@@ -58,13 +93,17 @@ impl Context {
         }
     }
 
-    /// Commits what is done in all partitions, within `limit`, and never commits again.
-    pub(super) fn last_commit(&self, limit: Duration) {
-        let left = self.membership.revoke_all();
-        let Some(committer) = self.committer().take() else { return };
-        if let Err(error) = committer.commit(done(&left), limit) {
+    /// Commits what is done in all partitions, within `limit`, and never serves again.
+    pub(super) fn end(&self, limit: Duration) {
+        let done = self.membership.revoke_all();
+        let Some(Service { committer, .. }) = self.service().take() else { return };
+        if let Err(error) = committer.commit(done, limit) {
             let topic = &self.membership.topic;
-            tracing::warn!(topic, error, "left without the last commit; finished events come again");
+            tracing::warn!(
+                topic,
+                error,
+                "left without the last commit; finished events come again"
+            );
         }
         committer.end(limit);
     }
@@ -78,30 +117,43 @@ impl Context {
         self.has_served.store(true, Ordering::Relaxed);
     }
 
-    /// Takes back what the group gives to others, and commits what is done in it.
-    fn revoke(&self, client: &Client, partitions: &[i32]) {
+    /// Takes what the group gives.
+    fn assign(&self, partitions: &[i32]) {
         let Membership { topic, broker_topic, .. } = &*self.membership;
-        let left = self.membership.revoke(partitions);
-        let is_lost = client.assignment_lost();
-        tracing::info!(topic, ?partitions, is_lost, "partitions go to others");
-        // What is lost may be another's by now. Without a committer the client is closing, and all is
-        // committed.
-        if let (false, Some(committer)) = (is_lost, &*self.committer())
-            && let Err(error) = committer.commit(done(&left), HANDOVER)
-        {
-            tracing::warn!(topic, error, "handed over without a commit; finished events come again");
-        }
-        let paused = left.iter().filter(|(_, left)| left.is_paused).map(|(partition, _)| *partition);
-        // The client would remember the pause if the partition came back.
-        if let Err(error) = client.resume(&list(broker_topic, &paused.collect::<Vec<_>>())) {
-            tracing::warn!(topic, %error, "cannot resume lost partitions");
+        tracing::info!(topic, ?partitions, "partitions are ours");
+        self.membership.assign(partitions);
+        if let Some(Service { client, queues, .. }) = &mut *self.service() {
+            // Ahead of the first fetch: what comes later than its queue waits in the common one.
+            for partition in partitions {
+                let Some(mut queue) = client.split_partition_queue(broker_topic, *partition) else {
+                    tracing::error!(topic, partition, "a partition has no queue of its own");
+                    continue;
+                };
+                let poller = thread::current();
+                queue.set_nonempty_callback(move || poller.unpark());
+                queues.insert(*partition, queue);
+            }
         }
     }
-}
 
-/// Returns what of lost partitions is done and not committed.
-fn done(left: &[(i32, Revoked)]) -> Vec<(i32, i64)> {
-    left.iter().filter_map(|(partition, left)| Some((*partition, left.commit?))).collect()
+    /// Takes back what the group gives to others, and commits what is done in it.
+    fn revoke(&self, client: &Client, partitions: &[i32]) {
+        let topic = &self.membership.topic;
+        let done = self.membership.revoke(partitions);
+        let is_lost = client.assignment_lost();
+        tracing::info!(topic, ?partitions, is_lost, "partitions go to others");
+        // Without a service the client is closing, and all is committed.
+        let Some(Service { committer, queues, .. }) = &mut *self.service() else { return };
+        queues.retain(|partition, _| !partitions.contains(partition));
+        // What is lost may be another's by now.
+        if !is_lost && let Err(error) = committer.commit(done, HANDOVER) {
+            tracing::warn!(
+                topic,
+                error,
+                "handed over without a commit; finished events come again"
+            );
+        }
+    }
 }
 
 impl ClientContext for Context {
@@ -126,26 +178,13 @@ impl ConsumerContext for Context {
     fn pre_rebalance(&self, client: &Client, rebalance: &Rebalance<'_>) {
         self.served();
         match rebalance {
-            Rebalance::Assign(partitions) => {
-                let partitions = numbers(partitions);
-                tracing::info!(topic = self.membership.topic, ?partitions, "partitions are ours");
-                self.membership.assign(&partitions);
-            }
+            Rebalance::Assign(partitions) => self.assign(&numbers(partitions)),
             Rebalance::Revoke(partitions) => self.revoke(client, &numbers(partitions)),
             Rebalance::Error(error) => {
                 tracing::warn!(topic = self.membership.topic, %error, "a rebalance failed");
             }
         }
     }
-}
-
-/// Returns partitions as the client takes them.
-pub(super) fn list(topic: &str, partitions: &[i32]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(topic, *partition);
-    }
-    list
 }
 
 fn numbers(list: &TopicPartitionList) -> Vec<i32> {

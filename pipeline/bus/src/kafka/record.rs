@@ -46,9 +46,10 @@ fn headers(headers: &BorrowedHeaders, partition: i32, offset: i64) -> Vec<(Strin
 /// Returns the headers of a message for the client.
 pub(super) fn owned_headers(message: &Message) -> OwnedHeaders {
     let headers = OwnedHeaders::new_with_capacity(message.headers.len());
-    message.headers.iter().fold(headers, |headers, (key, value)| {
-        headers.insert(Header { key, value: Some(value) })
-    })
+    message
+        .headers
+        .iter()
+        .fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
 }
 
 /// Returns the time of a message for the client, in milliseconds.

@@ -1,15 +1,16 @@
 //! The polling thread: one per membership, and it does nothing but serve the client.
 //!
 //! ```text
-//!  spawn ─► turn: poll until nothing is left ─► pause, resume ─► commit if due ─► park ─┐
-//!             ▲                                                                         │
-//!             └── woken by the client's queue, an acknowledgement, room, or 100 ms ◄────┘
+//!  spawn ─► turn: poll the client ─► take records where there is room ─► commit if due ─► park ─┐
+//!             ▲                                                                                 │
+//!             └────── woken by the client's queues, an acknowledgement, room, or 100 ms ◄───────┘
 //!  leave ─► commit what is done (2 s) ─► close the client, which leaves the group
 //! ```
 //!
 //! Nobody's work runs in it, so the client is always polled: however long jobs take, they cost no
 //! membership.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -21,7 +22,7 @@ use rdkafka::error::KafkaError;
 
 use super::commit::Committer;
 use super::membership::Membership;
-use super::rebalance::{Client, Context, list};
+use super::rebalance::{Client, Context};
 use super::{options, record};
 use crate::{Error, Result};
 
@@ -29,7 +30,7 @@ use crate::{Error, Result};
 const POLL_EVERY: Duration = Duration::from_millis(100);
 /// Shortest time from one commit to the next: acknowledgements in between share one.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
-/// Most records taken in a row before the rest of a turn has its time.
+/// Most events, and most records of a partition, taken in a row before the rest has its time.
 const BATCH: usize = 512;
 /// The same after a commit that failed.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
@@ -58,9 +59,13 @@ pub(super) fn spawn(client: &ClientConfig, membership: &Arc<Membership>) -> Resu
         let consumer = Arc::new(consumer);
         match Committer::start(Arc::clone(&consumer), Arc::clone(&membership)) {
             Ok(committer) => {
-                consumer.context().commits_by(committer);
-                serve(&consumer, &membership);
-                consumer.context().last_commit(LAST_COMMIT);
+                consumer.context().begin(&consumer, committer);
+                // After a panic too the group is left, so that its partitions go to others at once.
+                let served = catch_unwind(AssertUnwindSafe(|| serve(&consumer, &membership)));
+                if served.is_err() {
+                    membership.end("its polling thread panicked");
+                }
+                consumer.context().end(LAST_COMMIT);
             }
             Err(error) => membership.end(&format!("there is no thread that commits: {error}")),
         }
@@ -68,9 +73,10 @@ pub(super) fn spawn(client: &ClientConfig, membership: &Arc<Membership>) -> Resu
         drop(consumer);
         drop(ending);
     };
-    thread::Builder::new().name(name).spawn(run).map_err(|error| {
-        Error::caused("start a thread that polls Kafka".to_owned(), error)
-    })?;
+    thread::Builder::new()
+        .name(name)
+        .spawn(run)
+        .map_err(|error| Error::caused("start a thread that polls Kafka".to_owned(), error))?;
     Ok(ended)
 }
 
@@ -87,8 +93,8 @@ impl Drop for Ending<'_> {
 fn serve(consumer: &Client, membership: &Membership) {
     let mut last_commit: Option<Instant> = None;
     while membership.goes_on() {
-        let is_drained = take(consumer, membership);
-        steer(consumer, membership);
+        let is_served = poll(consumer, membership);
+        let is_drained = consumer.context().take(BATCH);
         let has_commits = membership.has_commits();
         let pause = if membership.has_failed_commit() { COMMIT_AGAIN } else { COMMIT_EVERY };
         let rest = last_commit.map_or(Duration::ZERO, |at| pause.saturating_sub(at.elapsed()));
@@ -96,18 +102,19 @@ fn serve(consumer: &Client, membership: &Membership) {
             consumer.context().commit();
             last_commit = Some(Instant::now());
         }
-        if is_drained {
+        if is_served && is_drained {
             let is_early = has_commits && !rest.is_zero();
             thread::park_timeout(if is_early { rest.min(POLL_EVERY) } else { POLL_EVERY });
         }
     }
 }
 
-/// Takes what the client has; returns whether that was all.
-fn take(consumer: &Client, membership: &Membership) -> bool {
+/// Serves the client's callbacks; returns whether nothing more waits for it.
+fn poll(consumer: &Client, membership: &Membership) -> bool {
     for _ in 0..BATCH {
         // Nothing is waited for here: the client's queue wakes the thread.
         match consumer.poll(Duration::ZERO) {
+            // Of a partition whose own queue could not be made.
             Some(Ok(record)) => membership.arrived(record::delivery(&membership.topic, &record)),
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 membership.end(&code.to_string());
@@ -121,18 +128,4 @@ fn take(consumer: &Client, membership: &Membership) -> bool {
         }
     }
     false
-}
-
-/// Pauses and resumes partitions.
-fn steer(consumer: &Client, membership: &Membership) {
-    let flow = membership.flow();
-    let topic = &membership.broker_topic;
-    for (partitions, result, word) in [
-        (&flow.pause, consumer.pause(&list(topic, &flow.pause)), "pause"),
-        (&flow.resume, consumer.resume(&list(topic, &flow.resume)), "resume"),
-    ] {
-        if let Err(error) = result {
-            tracing::warn!(topic, ?partitions, %error, "cannot {word} partitions");
-        }
-    }
 }

@@ -1,14 +1,14 @@
 //! The tracker: what a member has of its partitions, from the fetch to the commit. Pure; no client.
 //!
 //! ```text
-//!             arrived            next                ack                 commits
-//! librdkafka ────────► ahead ──────────► open ──────────────► watermark ────────► broker
-//!            ◄──────── pause when enough  at most the window   contiguous only
+//!             arrived           next              ack                commits
+//! librdkafka ────────► ahead ────────► open ────────────► watermark ────────► broker
+//!            has_room: a few    at most the window         contiguous only
 //! ```
 //!
 //! Each partition has a window of its own, so a job of hours in one partition holds nothing back in
-//! another; behind the full window a bounded number of deliveries waits in memory, so that a pause,
-//! which makes librdkafka throw away what it has fetched, is rare.
+//! another. Behind a full window a few deliveries wait here and some more in librdkafka, which then
+//! fetches no more: nothing is ever paused, as a pause throws away what was fetched.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,9 +20,9 @@ use crate::{Delivery, Error, Result};
 pub(super) struct Limits {
     /// Deliveries of one partition that may be open.
     pub(super) window: usize,
-    /// Deliveries of one partition that may wait behind the window; then it is paused.
+    /// Deliveries of one partition that may wait behind the window.
     pub(super) ahead: usize,
-    /// Bytes of all partitions that may wait behind their windows; then they are paused.
+    /// Bytes of one partition that may wait behind the window; one delivery may always.
     pub(super) ahead_bytes: usize,
 }
 
@@ -35,7 +35,6 @@ pub(super) struct Tracker {
     count: i32,
     /// The partition that delivered last; the next one has its turn.
     last: i32,
-    ahead_bytes: usize,
 }
 
 /// One partition of ours.
@@ -45,10 +44,9 @@ struct Partition {
     window: Option<Window>,
     /// Fetched and not delivered, in order.
     ahead: VecDeque<Delivery>,
+    ahead_bytes: usize,
     /// The offset after the last fetched one.
     fetched: i64,
-    /// Whether the client was told to pause it.
-    is_paused: bool,
     /// Where the last commit that was sent ends.
     sent: i64,
     /// Where the last commit that the broker confirmed ends.
@@ -61,28 +59,10 @@ impl Partition {
     }
 }
 
-/// What a lost partition leaves behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Revoked {
-    /// The watermark, where it is past the last confirmed commit.
-    pub(super) commit: Option<i64>,
-    /// Whether the client still thinks of it as paused.
-    pub(super) is_paused: bool,
-}
-
-/// A change in what is fetched.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Flow {
-    /// Partitions to pause.
-    pub(super) pause: Vec<i32>,
-    /// Partitions to resume.
-    pub(super) resume: Vec<i32>,
-}
-
 impl Tracker {
     /// Makes a tracker of a topic that is known to have `count` partitions; none is ours yet.
     pub(super) fn new(limits: Limits, count: i32) -> Self {
-        Self { limits, partitions: BTreeMap::new(), count, last: -1, ahead_bytes: 0 }
+        Self { limits, partitions: BTreeMap::new(), count, last: -1 }
     }
 
     /// Notes that a partition is ours from now on.
@@ -91,12 +71,11 @@ impl Tracker {
         self.partitions.entry(partition).or_default();
     }
 
-    /// Forgets a partition: what waits is dropped, what is open is somebody else's.
-    pub(super) fn revoke(&mut self, partition: i32) -> Option<Revoked> {
+    /// Forgets a partition: what waits is dropped, what is open is somebody else's. Returns the
+    /// watermark where it is past the last confirmed commit.
+    pub(super) fn revoke(&mut self, partition: i32) -> Option<i64> {
         let lost = self.partitions.remove(&partition)?;
-        self.ahead_bytes -= lost.ahead.iter().map(size).sum::<usize>();
-        let commit = lost.watermark().filter(|watermark| *watermark > lost.committed);
-        Some(Revoked { commit, is_paused: lost.is_paused })
+        lost.watermark().filter(|watermark| *watermark > lost.committed)
     }
 
     /// Returns all partitions that are ours.
@@ -113,7 +92,7 @@ impl Tracker {
             return;
         }
         partition.fetched = delivery.offset + 1;
-        self.ahead_bytes += size(&delivery);
+        partition.ahead_bytes += size(&delivery);
         partition.ahead.push_back(delivery);
     }
 
@@ -134,7 +113,7 @@ impl Tracker {
             Window::starting_at(delivery.offset, self.limits.window)
         });
         window.deliver(delivery.offset);
-        self.ahead_bytes -= size(&delivery);
+        partition.ahead_bytes -= size(&delivery);
         self.last = number;
         Some(delivery)
     }
@@ -188,29 +167,21 @@ impl Tracker {
         }
     }
 
-    /// Decides what to fetch: a partition pauses with enough ahead, and resumes at half of that.
-    pub(super) fn flow(&mut self) -> Flow {
+    /// Returns whether more of a partition may arrive.
+    pub(super) fn has_room(&self, partition: i32) -> bool {
         let Limits { ahead, ahead_bytes, .. } = self.limits;
-        let mut flow = Flow::default();
-        for (number, partition) in &mut self.partitions {
+        self.partitions.get(&partition).is_some_and(|partition| {
             let waiting = partition.ahead.len();
-            let is_full = waiting >= ahead || (waiting > 0 && self.ahead_bytes >= ahead_bytes);
-            let is_half = waiting <= ahead / 2 && self.ahead_bytes <= ahead_bytes / 2;
-            // With nothing in hand it always resumes, whatever the others keep.
-            if !partition.is_paused && is_full {
-                partition.is_paused = true;
-                flow.pause.push(*number);
-            } else if partition.is_paused && (is_half || waiting == 0) {
-                partition.is_paused = false;
-                flow.resume.push(*number);
-            }
-        }
-        flow
+            waiting == 0 || (waiting < ahead && partition.ahead_bytes < ahead_bytes)
+        })
     }
 
-    /// Returns whether a partition is paused, so that room made by a delivery matters.
-    pub(super) fn is_paused(&self) -> bool {
-        self.partitions.values().any(|partition| partition.is_paused)
+    /// Returns whether so little of a partition waits that more should be asked for.
+    pub(super) fn runs_low(&self, partition: i32) -> bool {
+        let Limits { ahead, ahead_bytes, .. } = self.limits;
+        self.partitions.get(&partition).is_some_and(|partition| {
+            partition.ahead.len() <= ahead / 2 && partition.ahead_bytes <= ahead_bytes / 2
+        })
     }
 }
 
@@ -300,7 +271,7 @@ mod tests {
             tracker.next();
         }
         tracker.ack("topic", 1, 0).unwrap();
-        assert_eq!(tracker.revoke(1), Some(Revoked { commit: Some(1), is_paused: false }));
+        assert_eq!(tracker.revoke(1), Some(1));
         assert_eq!(tracker.revoke(1), None);
         tracker.ack("topic", 1, 1).expect("it changes nothing, and it is no error");
         tracker.arrived(delivery(1, 4));
@@ -340,29 +311,29 @@ mod tests {
     }
 
     #[test]
-    fn a_partition_pauses_with_enough_ahead_and_resumes_at_half() {
-        let mut tracker = tracker(1, 0..4);
-        assert_eq!(tracker.flow(), Flow { pause: vec![0], resume: vec![] });
+    fn a_partition_takes_a_few_ahead_and_asks_for_more_at_half() {
+        let mut tracker = tracker(2, 0..4);
+        assert!(!tracker.has_room(0) && !tracker.runs_low(0));
         tracker.next();
-        assert_eq!(tracker.flow(), Flow::default());
+        assert!(tracker.has_room(0) && !tracker.runs_low(0));
         tracker.next();
-        assert_eq!(tracker.flow(), Flow { pause: vec![], resume: vec![0] });
+        tracker.next();
+        assert!(tracker.has_room(0) && tracker.runs_low(0));
+        assert!(!tracker.has_room(7), "it is not ours");
     }
 
     #[test]
-    fn many_bytes_pause_all_but_those_with_nothing_in_hand() {
+    fn a_large_delivery_fills_its_partition_and_no_other() {
         let mut tracker = tracker(2, 0..1);
-        tracker.assign(2);
+        tracker.next();
+        assert!(tracker.has_room(0));
         let mut large = delivery(0, 1);
         large.message.payload = vec![0; 20_000];
         tracker.arrived(large);
-        assert_eq!(tracker.flow().pause, [0, 1]);
+        assert!(!tracker.has_room(0) && !tracker.runs_low(0) && tracker.has_room(1));
         tracker.next();
         tracker.next();
-        assert_eq!(tracker.flow().resume, [1], "partition 0 keeps the bytes");
-        tracker.next();
-        assert_eq!(tracker.flow().resume, [0]);
-        assert_eq!(tracker.ahead_bytes, 0);
+        assert!(tracker.has_room(0) && tracker.runs_low(0));
     }
 
     #[test]
@@ -377,7 +348,7 @@ mod tests {
         tracker.ack("topic", 5, 0).expect("topics grow");
     }
 
-    /// Pseudo-random numbers below a bound, the same for the same seed (SplitMix64).
+    /// Pseudo-random numbers below a bound, the same for the same seed (`SplitMix64`).
     fn random(state: &mut u64, bound: u64) -> u64 {
         *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -11,6 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use scribed_bus::conformance::message;
 use scribed_bus::kafka::Config;
 use scribed_bus::{Bus, Consumer, Delivery, KafkaBus, Message};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::settings;
@@ -46,7 +47,9 @@ async fn ack(consumer: &mut Box<dyn Consumer>, delivery: &Delivery) {
 fn client(config: &Config, group: &str, options: &[(&str, &str)]) -> BaseConsumer {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", config.brokers.join(",")).set("group.id", group);
-    options.iter().for_each(|(name, value)| drop(client.set(*name, *value)));
+    for (name, value) in options {
+        client.set(*name, *value);
+    }
     client.create().expect("the settings are right")
 }
 
@@ -191,20 +194,22 @@ const STAY: usize = 60;
 /// that had been acknowledged already.
 async fn come_and_go(bus: Arc<KafkaBus>, done: Arc<Done>) -> usize {
     let mut repeats = 0;
-    while !done.is_complete() {
+    let mut complete = done.complete.subscribe();
+    while !*complete.borrow() {
         let mut consumer = bus.subscribe("many", "group").await.expect("the topic is there");
         for _ in 0..STAY {
             let delivery = tokio::select! {
                 delivery = consumer.next() => delivery.expect("it is a member"),
-                () = done.complete.notified() => break,
+                _ = complete.wait_for(|complete| *complete) => break,
             };
             ack(&mut consumer, &delivery).await;
             let number = delivery.message.payload.try_into().expect("it is a number");
-            let times = &done.times[usize::try_from(u32::from_be_bytes(number)).unwrap()];
+            let times =
+                &done.times[usize::try_from(u32::from_be_bytes(number)).expect("it is small")];
             if times.fetch_add(1, Ordering::SeqCst) > 0 {
                 repeats += 1;
             } else if done.count.fetch_add(1, Ordering::SeqCst) + 1 == STORM as usize {
-                done.complete.notify_waiters();
+                done.complete.send_replace(true);
             }
         }
     }
@@ -215,13 +220,7 @@ async fn come_and_go(bus: Arc<KafkaBus>, done: Arc<Done>) -> usize {
 struct Done {
     times: Vec<AtomicUsize>,
     count: AtomicUsize,
-    complete: tokio::sync::Notify,
-}
-
-impl Done {
-    fn is_complete(&self) -> bool {
-        self.count.load(Ordering::SeqCst) == STORM as usize
-    }
+    complete: watch::Sender<bool>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +230,7 @@ async fn members_that_come_and_go_lose_nothing_and_commits_never_fall() {
     let done = Arc::new(Done {
         times: (0..STORM).map(|_| AtomicUsize::new(0)).collect(),
         count: AtomicUsize::new(0),
-        complete: tokio::sync::Notify::new(),
+        complete: watch::Sender::new(false),
     });
     let over = Arc::new(AtomicBool::new(false));
     let watch = tokio::task::spawn_blocking({
@@ -242,7 +241,10 @@ async fn members_that_come_and_go_lose_nothing_and_commits_never_fall() {
             loop {
                 let is_last = over.load(Ordering::SeqCst);
                 let found = committed(&client, &config.topics["many"]);
-                assert!(found.iter().zip(&highest).all(|(new, old)| new >= old), "{highest:?} {found:?}");
+                assert!(
+                    found.iter().zip(&highest).all(|(new, old)| new >= old),
+                    "{highest:?} {found:?}"
+                );
                 highest = found;
                 if is_last {
                     return highest;

@@ -21,8 +21,10 @@ async fn every_compression_of_producers_is_read() {
     let bus = KafkaBus::new(config).expect("the settings are right");
     let mut consumer = bus.subscribe("topic", "group").await.expect("the topic is there");
     for number in 0..codecs.len() {
-        let payload = consumer.next().await.expect("it delivers").message.payload;
+        let delivery = consumer.next().await.expect("it delivers");
+        let payload = delivery.message.payload;
         assert_eq!((payload.len(), usize::from(payload[0])), (10_000, number));
+        consumer.ack(delivery.partition, delivery.offset).await.expect("it is a member");
     }
 }
 

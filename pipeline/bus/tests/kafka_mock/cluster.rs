@@ -1,6 +1,19 @@
 //! Mock clusters that live as long as the process.
 
+use std::collections::BTreeMap;
+
 use rdkafka::mocking::MockCluster;
+use scribed_bus::kafka::config::OptionValue;
+
+/// Returns options for short tests: a rebalance of the mock takes the session timeout but one second.
+pub(crate) fn quick() -> BTreeMap<String, OptionValue> {
+    let options = [
+        ("session.timeout.ms", "5000"),
+        ("heartbeat.interval.ms", "500"),
+        ("reconnect.backoff.max.ms", "200"),
+    ];
+    options.map(|(name, value)| (name.to_owned(), value.into())).into()
+}
 
 /// Starts a cluster of one broker with topics named `PREFIX.NAME`, and returns its address.
 pub(crate) fn with_topics(prefix: &str, topics: &[(&str, i32)]) -> String {

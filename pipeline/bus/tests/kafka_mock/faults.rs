@@ -1,6 +1,7 @@
 //! Faults of brokers, planned.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::mocking::MockCluster;
@@ -10,6 +11,8 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use scribed_bus::conformance::message;
 use scribed_bus::kafka::Config;
 use scribed_bus::{Bus, Consumer, KafkaBus};
+
+use super::cluster;
 
 /// A cluster of one broker with the topic `topic`, and a bus on it.
 struct Faulty {
@@ -26,36 +29,40 @@ impl Faulty {
     fn with(change: impl FnOnce(&mut Config)) -> Self {
         let cluster = MockCluster::new(1).expect("a mock needs memory and a port only");
         cluster.create_topic("topic", 1, 1).expect("the topic is new");
-        let mut config =
-            Config { brokers: vec![cluster.bootstrap_servers()], ..Config::default() };
+        let mut config = Config {
+            brokers: vec![cluster.bootstrap_servers()],
+            options: cluster::quick(),
+            answer_timeout_ms: 1_000,
+            ..Config::default()
+        };
         change(&mut config);
         let bus = Arc::new(KafkaBus::new(config.clone()).expect("the settings are right"));
         Self { cluster, config, bus }
     }
 
-    async fn join(&self) -> Box<dyn Consumer> {
-        self.bus.subscribe("topic", "group").await.expect("the topic is there")
+    fn join(&self) -> impl Future<Output = Box<dyn Consumer>> + Send + use<> {
+        let bus = Arc::clone(&self.bus);
+        async move { bus.subscribe("topic", "group").await.expect("the topic is there") }
     }
 
     /// Waits until the group's offset is `offset`; it must never be past it.
-    async fn committed(&self, offset: i64) {
-        let brokers = self.cluster.bootstrap_servers();
-        let look = tokio::task::spawn_blocking(move || {
-            let mut config = ClientConfig::new();
-            config.set("bootstrap.servers", brokers).set("group.id", "group");
+    fn committed(&self, offset: i64) -> impl Future<Output = ()> + Send + use<> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.cluster.bootstrap_servers()).set("group.id", "group");
+        let look = move || {
             let client: BaseConsumer = config.create().expect("the settings are right");
             loop {
                 let mut list = TopicPartitionList::new();
                 list.add_partition("topic", 0);
-                let found = client.committed_offsets(list, std::time::Duration::from_secs(5));
+                let found = client.committed_offsets(list, Duration::from_secs(5));
                 match found.map(|list| list.elements()[0].offset()) {
                     Ok(Offset::Offset(found)) if found == offset => return,
                     Ok(Offset::Offset(found)) => assert!(found < offset, "{found}"),
                     _ => {}
                 }
             }
-        });
-        look.await.expect("the offset is not past it");
+        };
+        async { tokio::task::spawn_blocking(look).await.expect("the offset is not past it") }
     }
 }
 

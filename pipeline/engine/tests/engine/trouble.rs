@@ -84,7 +84,7 @@ async fn an_end_whose_answer_was_lost_is_still_announced() {
     bench.until_state(id, JobState::Completed).await;
     let joined = bench.bus.subscribe("scribed.states", "the test").await;
     let state = joined.expect("the bus is there").next().await.expect("the state comes");
-    assert_eq!(state.message.key, id.to_string());
+    assert_eq!(state.message.key, id.to_string().into_bytes());
     running.stop().await;
 }
 
