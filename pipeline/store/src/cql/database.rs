@@ -88,9 +88,9 @@ impl Database {
     pub(super) async fn row<R: Shape>(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<Option<R>, Failure> {
-        let result = self.session.execute_unpaged(statement, values).await?.into_rows_result()?;
+        let result = self.execute(statement, values).await?.into_rows_result()?;
         Ok(result.rows::<R>()?.next().transpose()?)
     }
 
@@ -98,9 +98,9 @@ impl Database {
     pub(super) async fn few<R: Shape>(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<Vec<R>, Failure> {
-        let result = self.session.execute_unpaged(statement, values).await?.into_rows_result()?;
+        let result = self.execute(statement, values).await?.into_rows_result()?;
         Ok(result.rows::<R>()?.collect::<Result<_, _>>()?)
     }
 
@@ -108,10 +108,10 @@ impl Database {
     pub(super) async fn while_wanted<R: Shape + 'static>(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
         mut wanted: impl FnMut(R) -> bool,
     ) -> Result<(), Failure> {
-        let pages = self.session.execute_iter(statement.clone(), values).await?;
+        let pages = Box::pin(self.session.execute_iter(statement.clone(), values)).await?;
         let mut rows = pages.rows_stream::<R>()?;
         while let Some(row) = rows.try_next().await? {
             if !wanted(row) {
@@ -125,29 +125,37 @@ impl Database {
     pub(super) async fn write(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<(), Failure> {
-        self.session.execute_unpaged(statement, values).await?;
-        Ok(())
+        self.execute(statement, values).await.map(drop)
     }
 
     /// Writes under a condition; returns whether it held.
     pub(super) async fn change(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<bool, Failure> {
-        applied(self.session.execute_unpaged(statement, values).await?)
+        applied(self.execute(statement, values).await?)
+    }
+
+    /// Sends a statement; boxed, since the driver's futures are long.
+    async fn execute(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow + Send + Sync,
+    ) -> Result<QueryResult, Failure> {
+        Ok(Box::pin(self.session.execute_unpaged(statement, values)).await?)
     }
 
     /// Writes what a job says of its chunks under a condition, and a chunk with it; returns whether
     /// the condition held.
     pub(super) async fn put_chunk(
         &self,
-        count: impl SerializeRow,
-        chunk: impl SerializeRow,
+        count: impl SerializeRow + Send + Sync,
+        chunk: impl SerializeRow + Send + Sync,
     ) -> Result<bool, Failure> {
-        applied(self.session.batch(&self.put_chunk, (count, chunk)).await?)
+        applied(Box::pin(self.session.batch(&self.put_chunk, (count, chunk))).await?)
     }
 }
 

@@ -54,11 +54,7 @@ impl Race {
     ///
     /// `Unavailable` when that happened too often.
     pub(super) async fn lost(&mut self) -> Result<(), Failure> {
-        self.lost += 1;
-        if self.lost > LOSSES {
-            let why = format!("others changed it in between {LOSSES} times");
-            return Err(Failure::because(ErrorKind::Unavailable, why));
-        }
+        self.count_loss()?;
         // The first loss is mostly the end of a quarrel; many losses are one that goes on.
         pause(self.lost).await;
         Ok(())
@@ -70,10 +66,7 @@ impl Race {
     ///
     /// The failure itself when it is no silence, or one too many.
     pub(super) async fn silent(&mut self, failure: Failure) -> Result<(), Failure> {
-        self.silent += 1;
-        if failure.kind != ErrorKind::Unavailable || self.silent >= SILENCES {
-            return Err(failure);
-        }
+        let failure = self.count_silence(failure)?;
         tracing::debug!(cause = failure.words(), "a change has no answer; it is looked up");
         pause(self.silent + 4).await;
         Ok(())
@@ -90,6 +83,27 @@ impl Race {
             Ok(false) => self.lost().await.map(|()| false),
             Err(failure) => self.silent(failure).await.map(|()| false),
         }
+    }
+}
+
+impl Race {
+    /// Counts a loss; refuses one too many.
+    fn count_loss(&mut self) -> Result<(), Failure> {
+        self.lost += 1;
+        if self.lost > LOSSES {
+            let why = format!("others changed it in between {LOSSES} times");
+            return Err(Failure::because(ErrorKind::Unavailable, why));
+        }
+        Ok(())
+    }
+
+    /// Counts a silence and returns it; refuses one too many, and what is none.
+    fn count_silence(&mut self, failure: Failure) -> Result<Failure, Failure> {
+        self.silent += 1;
+        if failure.kind != ErrorKind::Unavailable || self.silent >= SILENCES {
+            return Err(failure);
+        }
+        Ok(failure)
     }
 }
 
@@ -187,20 +201,17 @@ mod tests {
         assert!(seats.taken().is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_change_gives_up_after_many_losses_and_few_silences() {
+    #[test]
+    fn a_change_gives_up_after_many_losses_and_few_silences() {
         let mut race = Race::begin();
-        for _ in 0..LOSSES {
-            race.lost().await.expect("another try");
-        }
-        let given_up = race.lost().await.expect_err("enough");
+        assert!((0..LOSSES).all(|_| race.count_loss().is_ok()));
+        let given_up = race.count_loss().expect_err("enough");
         assert_eq!(given_up.kind, ErrorKind::Unavailable);
         let mut race = Race::begin();
         let silence = || Failure::because(ErrorKind::Unavailable, "timeout");
-        assert!(race.silent(silence()).await.is_ok());
-        assert!(race.silent(silence()).await.is_ok());
-        assert!(race.silent(silence()).await.is_err());
-        let refused = Race::begin().silent(ErrorKind::Denied.into()).await;
+        assert!((1..SILENCES).all(|_| race.count_silence(silence()).is_ok()));
+        assert!(race.count_silence(silence()).is_err());
+        let refused = Race::begin().count_silence(ErrorKind::Denied.into());
         assert_eq!(refused.expect_err("no silence").kind, ErrorKind::Denied);
     }
 }

@@ -52,7 +52,7 @@ enum Key {
     /// It stands for another submission.
     Conflict,
     /// Its job is there.
-    Done(Job),
+    Done(Box<Job>),
 }
 
 impl CqlStore {
@@ -63,14 +63,12 @@ impl CqlStore {
             Some(name) => Some(self.seats.take("submissions", (new.owner, &name.key)).await),
             None => None,
         };
-        let _owner_seat = match new.one_active {
-            true => Some(self.seats.take("only_jobs", new.owner).await),
-            false => None,
-        };
+        let _owner_seat =
+            if new.one_active { Some(self.seats.take("only_jobs", new.owner).await) } else { None };
         let key = match new.idempotency.clone() {
             Some(name) => match self.look_at_key(&name, &mut new).await? {
                 Some(Key::Conflict) => return Ok(Submitted::Conflict),
-                Some(Key::Done(job)) => return self.existing(job).await,
+                Some(Key::Done(job)) => return self.existing(*job).await,
                 Some(Key::Ours(op)) => Some((name, Some(op))),
                 None => Some((name, None)),
             },
@@ -83,7 +81,7 @@ impl CqlStore {
         let key = match key {
             Some((name, None)) => match self.take_key(&name, &mut new).await? {
                 Key::Conflict => return Ok(Submitted::Conflict),
-                Key::Done(job) => return self.existing(job).await,
+                Key::Done(job) => return self.existing(*job).await,
                 Key::Ours(op) => Some((name, op)),
             },
             Some((name, Some(op))) => Some((name, op)),
@@ -219,7 +217,7 @@ impl CqlStore {
             return Ok(Some(Key::Conflict));
         }
         if let Some(job) = self.find_job(JobId(id)).await? {
-            return Ok(Some(Key::Done(job)));
+            return Ok(Some(Key::Done(Box::new(job))));
         }
         // Whoever took the key went away or is at it. Its row gets our token, so that a submission
         // that is refused meanwhile does not free the key under us.
@@ -279,13 +277,12 @@ impl CqlStore {
 
     /// Makes a job from its draft where it is missing; returns it unless it is done.
     async fn help(&self, id: JobId, draft: &str) -> Result<Option<JobId>, Failure> {
-        let job = match self.find_job(id).await? {
-            Some(job) => job,
-            None => {
-                let draft: Draft = from_json(draft)?;
-                self.add_media(&draft.media).await?;
-                self.create_job(&draft).await?.job()?
-            }
+        let job = if let Some(job) = self.find_job(id).await? {
+            job
+        } else {
+            let draft: Draft = from_json(draft)?;
+            self.add_media(&draft.media).await?;
+            self.create_job(&draft).await?.job()?
         };
         if job.state.is_terminal() {
             return Ok(None);
