@@ -53,6 +53,12 @@ impl CqlStore {
                 Err(failure) if failure.kind == ErrorKind::NotFound => {
                     self.remove_entry(entry).await?;
                 }
+                Err(failure) if failure.kind == ErrorKind::Corrupt => {
+                    // One job that cannot be read must not keep all others waiting.
+                    let cause = failure.words();
+                    tracing::error!(job = %entry.id, cause, "a job cannot be read; it is passed over");
+                    self.set_aside(entry, claim.now).await?;
+                }
                 Err(failure) => return Err(failure),
             }
         }

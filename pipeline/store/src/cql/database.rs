@@ -5,7 +5,7 @@ use std::fmt;
 use futures_util::TryStreamExt as _;
 use scylla::client::session::Session;
 use scylla::deserialize::row::DeserializeRow;
-use scylla::response::query_result::QueryResult;
+use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::Batch;
 use scylla::statement::prepared::PreparedStatement;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::config::Config;
 use super::connect;
 use super::failure::Failure;
+use super::race::Quarrel;
 use super::schema::{self, Migrated};
 use super::statements::Statements;
 use crate::error::ErrorKind;
@@ -90,7 +91,7 @@ impl Database {
         statement: &PreparedStatement,
         values: impl SerializeRow + Send + Sync,
     ) -> Result<Option<R>, Failure> {
-        let result = self.execute(statement, values).await?.into_rows_result()?;
+        let result = self.read(statement, values).await?;
         Ok(result.rows::<R>()?.next().transpose()?)
     }
 
@@ -100,7 +101,7 @@ impl Database {
         statement: &PreparedStatement,
         values: impl SerializeRow + Send + Sync,
     ) -> Result<Vec<R>, Failure> {
-        let result = self.execute(statement, values).await?.into_rows_result()?;
+        let result = self.read(statement, values).await?;
         Ok(result.rows::<R>()?.collect::<Result<_, _>>()?)
     }
 
@@ -137,6 +138,21 @@ impl Database {
         values: impl SerializeRow + Send + Sync,
     ) -> Result<bool, Failure> {
         applied(self.execute(statement, values).await?)
+    }
+
+    /// Reads rows; an agreed read that is pushed back is tried again.
+    async fn read(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow + Send + Sync,
+    ) -> Result<QueryRowsResult, Failure> {
+        let mut quarrel = Quarrel::begin();
+        loop {
+            match self.execute(statement, &values).await {
+                Ok(result) => return Ok(result.into_rows_result()?),
+                Err(failure) => quarrel.wait(failure).await?,
+            }
+        }
     }
 
     /// Sends a statement; boxed, since the driver's futures are long.

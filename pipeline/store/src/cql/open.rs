@@ -35,8 +35,8 @@ const ENTRIES: i32 = 64;
 const SLACK: i64 = 600_000_000;
 /// Of so many reads of a shard one begins at the very beginning.
 const WHOLE_READS: u32 = 32;
-/// How long a job is left alone that is neither claimable nor done, in microseconds: 10 seconds.
-const UNKNOWN_WAIT: i64 = 10_000_000;
+/// How long a job is left alone that can neither be claimed nor is done, in microseconds: a minute.
+const ASIDE: i64 = 60_000_000;
 
 /// Where the entry of a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +112,18 @@ impl CqlStore {
         let wake = match (job.state, &job.lease) {
             (JobState::InProgress, Some(lease)) => lease.until.0,
             (state, _) if state.is_claimable() => job.not_before.0,
-            _ => now.0 + UNKNOWN_WAIT,
+            _ => return self.set_aside(entry, now).await,
         };
+        self.wake_at(entry, wake).await
+    }
+
+    /// Leaves a job alone for a while that can neither be claimed nor is done.
+    pub(super) async fn set_aside(&self, entry: Entry, now: Timestamp) -> Result<(), Failure> {
+        self.wake_at(entry, now.0.saturating_add(ASIDE)).await
+    }
+
+    /// Notes before which instant there is nothing to claim.
+    async fn wake_at(&self, entry: Entry, wake: i64) -> Result<(), Failure> {
         let (priority, shard, created, id) = entry.key();
         self.db.write(&self.db.say.wake_open, (wake, priority, shard, created, id)).await
     }

@@ -13,18 +13,20 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::failure::Failure;
+use super::failure::{Failure, is_contested};
 use crate::error::ErrorKind;
 
 /// How often a change may find that another was faster.
 const LOSSES: u32 = 100;
 /// How often a change may stay without an answer.
 const SILENCES: u32 = 3;
+/// How long a quarrel about a row may go on.
+const QUARREL: Duration = Duration::from_secs(10);
 /// Longest moment between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -35,12 +37,13 @@ pub(super) struct Race {
     pub(super) op: Uuid,
     lost: u32,
     silent: u32,
+    quarrel: Quarrel,
 }
 
 impl Race {
     /// Draws a token.
     pub(super) fn begin() -> Self {
-        Self { op: Uuid::new_v4(), lost: 0, silent: 0 }
+        Self { op: Uuid::new_v4(), lost: 0, silent: 0, quarrel: Quarrel::begin() }
     }
 
     /// Returns whether an earlier try may have happened, so that only agreed rows tell.
@@ -100,7 +103,47 @@ impl Race {
     /// Counts a silence and returns it; refuses one too many, and what is none.
     fn count_silence(&mut self, failure: Failure) -> Result<Failure, Failure> {
         self.silent += 1;
+        if is_contested(&failure) {
+            return self.quarrel.count(failure);
+        }
         if failure.kind != ErrorKind::Unavailable || self.silent >= SILENCES {
+            return Err(failure);
+        }
+        Ok(failure)
+    }
+}
+
+/// A quarrel: several want the replicas to agree on one row, and push each other back.
+///
+/// That is answered at once and says nothing about what became of the try, so it is tried again for as
+/// long as a caller can wait.
+#[derive(Debug)]
+pub(super) struct Quarrel {
+    began: Instant,
+    tries: u32,
+}
+
+impl Quarrel {
+    /// Begins to count.
+    pub(super) fn begin() -> Self {
+        Self { began: Instant::now(), tries: 0 }
+    }
+
+    /// Waits a moment after being pushed back.
+    ///
+    /// # Errors
+    ///
+    /// The failure itself when it has another reason, or the quarrel goes on for too long.
+    pub(super) async fn wait(&mut self, failure: Failure) -> Result<(), Failure> {
+        self.count(failure)?;
+        pause(self.tries).await;
+        Ok(())
+    }
+
+    /// Counts a try and returns its failure; refuses what is no quarrel, and one too long.
+    fn count(&mut self, failure: Failure) -> Result<Failure, Failure> {
+        self.tries += 1;
+        if !is_contested(&failure) || (self.tries >= SILENCES && self.began.elapsed() >= QUARREL) {
             return Err(failure);
         }
         Ok(failure)

@@ -119,11 +119,17 @@ fn known_version() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
-/// Finds out who answers, by tables that only `ScyllaDB` has.
+/// Finds out who answers, by tables that only `ScyllaDB` has. What refuses to tell is taken for
+/// Cassandra: the condition that is tried later decides whether it can be used.
 async fn product(session: &Session) -> Result<Product, Failure> {
     let tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name IN \
          ('system', 'system_schema')";
-    let rows = session.query_unpaged(tables, ()).await?.into_rows_result()?;
+    let answer = session.query_unpaged(tables, ()).await.map_err(Failure::from);
+    let rows = match answer {
+        Ok(answer) => answer.into_rows_result()?,
+        Err(failure) if failure.kind == ErrorKind::Unavailable => return Err(failure),
+        Err(_) => return Ok(Product::Cassandra),
+    };
     for name in rows.rows::<(String,)>()? {
         if name?.0.starts_with("scylla_") {
             return Ok(Product::Scylla);
@@ -141,8 +147,8 @@ async fn has_keyspace(session: &Session, keyspace: &str) -> Result<bool, Failure
 
 /// Makes the keyspace.
 ///
-/// `ScyllaDB` before 2025.4 refuses conditional statements in keyspaces with tablets, which are its
-/// default; versions without tablets do not know the word.
+/// `ScyllaDB` 2025.1 to 2025.3 refuse conditional statements in keyspaces with tablets, which are their
+/// default (its manual, "Lightweight Transactions"); versions without tablets do not know the word.
 async fn create_keyspace(
     session: &Session,
     product: Product,

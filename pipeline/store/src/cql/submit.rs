@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::CqlStore;
-use super::failure::Failure;
+use super::failure::{Failure, is_contested};
 use super::race::Race;
 use super::row::{JobRow, MediaRow, from_json, to_json};
 use crate::store::{IdempotencyKey, NewJob, Submitted};
@@ -223,9 +223,15 @@ impl CqlStore {
         // that is refused meanwhile does not free the key under us.
         let race = Race::begin();
         let values = (race.op, new.owner.0, &name.key, op);
-        if self.db.change(&self.db.say.take_over_key, values).await? {
-            new.id = JobId(id);
-            return Ok(Some(Key::Ours(race.op)));
+        match self.db.change(&self.db.say.take_over_key, values).await {
+            Ok(true) => {
+                new.id = JobId(id);
+                return Ok(Some(Key::Ours(race.op)));
+            }
+            Ok(false) => {}
+            // Whether it happened or not, whoever looks next finds a row to adopt.
+            Err(failure) if is_contested(&failure) => {}
+            Err(failure) => return Err(failure),
         }
         Ok(None)
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use scribed_schemas::id::{AccountId, JobId};
 use scribed_schemas::job::{JobState, Priority};
-use scribed_schemas::time::Timestamp;
 use scribed_store::conformance::{at, chunk, claim_at, kind, message, new_job};
 use scribed_store::{
     ClaimRequest, CqlStore, ErrorKind, NewJob, Outcome, PutChunk, Store, Submitted,
@@ -189,6 +188,18 @@ async fn entries_that_are_left_over_are_removed_by_whoever_sees_them() {
 }
 
 #[tokio::test]
+async fn a_job_that_cannot_be_read_stops_only_itself() {
+    let Some(place) = pool::empty().await else { return };
+    let store = place.store();
+    submit(&store, 1..=2).await;
+    place.cql("UPDATE jobs SET warnings = 'no document' WHERE id = 1").await;
+    assert_eq!(kind(store.job(JobId(1)).await), ErrorKind::Corrupt);
+    let claimed = place.store().claim(claim_at(10)).await.unwrap();
+    assert_eq!(claimed.map(|job| job.id), Some(JobId(2)));
+    assert_eq!(place.store().claim(claim_at(11)).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_chunk_may_be_long() {
     let Some(place) = pool::empty().await else { return };
     let store = place.store();
@@ -274,6 +285,6 @@ async fn what_one_host_did_every_other_sees_at_once() {
         let outcome = Outcome::Completed;
         let job = place.store().finish(job.id, job.fence, outcome, at(12)).await.unwrap();
         assert_eq!((job.state, job.ready_chunks), (JobState::Completed, 1));
-        assert_eq!(job.finished, Some(Timestamp(at(12).0)));
+        assert_eq!(job.finished, Some(at(12)));
     }
 }
