@@ -31,6 +31,8 @@ use super::row::priority_column;
 const SHARDS: usize = 4;
 /// Entries of one read of a shard.
 const ENTRIES: i32 = 64;
+/// Entries of one read where all of a shard are read.
+const KEYS: i32 = 2_000;
 /// How much earlier than the first living entry a read begins, in microseconds: 10 minutes.
 const SLACK: i64 = 600_000_000;
 /// Of so many reads of a shard one begins at the very beginning.
@@ -137,6 +139,40 @@ impl CqlStore {
     pub(super) async fn remove_owner_entry(&self, job: &Job) -> Result<(), Failure> {
         let of_owner = (job.owner.0, job.created.0, job.id.0);
         self.db.write(&self.db.say.remove_owner_open, of_owner).await
+    }
+}
+
+/// Entries without a hint that are looked at in each shard when the jobs of a holder are searched.
+const UNHINTED: usize = 64;
+
+impl CqlStore {
+    /// Returns the jobs that somebody may hold: those whose entry says that they are claimed or pause,
+    /// and the oldest of those that seem to wait.
+    ///
+    /// A claim that broke off before it was noted took one of the oldest, so it is among them, unless
+    /// it asked for that very job.
+    pub(super) async fn perhaps_held(&self) -> Result<Vec<JobId>, Failure> {
+        let mut ids = Vec::new();
+        for priority in [Priority::Priority, Priority::Standard].map(priority_column) {
+            for shard in (0_i8..).take(SHARDS) {
+                let (mut after, mut unhinted) = ((i64::MIN, i64::MIN), 0);
+                loop {
+                    let values = (priority, shard, after.0, after.1, KEYS);
+                    let rows: Vec<(i64, i64, Option<i64>)> =
+                        self.db.few(&self.db.say.open_jobs, values).await?;
+                    let Some(last) = rows.last().map(|(created, id, _)| (*created, *id)) else {
+                        break;
+                    };
+                    after = last;
+                    ids.extend(rows.into_iter().filter_map(|(_, id, wake)| {
+                        let hinted = wake.is_some_and(|wake| wake > 0);
+                        unhinted += usize::from(!hinted);
+                        (hinted || unhinted <= UNHINTED).then_some(JobId(id))
+                    }));
+                }
+            }
+        }
+        Ok(ids)
     }
 }
 

@@ -73,6 +73,43 @@ async fn a_host_that_slept_writes_nothing_by_what_it_remembers() {
 }
 
 #[tokio::test]
+async fn the_jobs_of_a_host_that_is_gone_are_handed_back_at_once() {
+    let Some(place) = pool::empty().await else { return };
+    let store = place.store();
+    submit(&store, 1..=4).await;
+    for number in 1..=3 {
+        let holder = if number == 3 { "worker-2" } else { "worker-1" }.to_owned();
+        let claim = ClaimRequest { holder, ..claim_at(10) };
+        store.claim_job(JobId(number), claim).await.unwrap().unwrap();
+    }
+    // The claim of job 2 broke off before it was noted.
+    let entries =
+        place.cql("SELECT priority, shard, created FROM open_jobs WHERE id = 2 ALLOW FILTERING");
+    let entry = entries.await.remove(0).columns;
+    let column = |i: usize| entry[i].clone().unwrap();
+    let (priority, shard) = (column(0).as_tinyint().unwrap(), column(1).as_tinyint().unwrap());
+    let created = column(2).as_bigint().unwrap();
+    place
+        .cql(&format!(
+            "UPDATE open_jobs SET wake = 0 WHERE priority = {priority} AND shard = {shard} \
+             AND created = {created} AND id = 2"
+        ))
+        .await;
+    let again = place.store();
+    assert_eq!(again.release_jobs_of("worker-1", at(12)).await.unwrap(), 2);
+    assert_eq!(again.release_jobs_of("worker-1", at(13)).await.unwrap(), 0);
+    let job = again.job(JobId(1)).await.unwrap().unwrap();
+    assert_eq!((job.state, job.lease, job.updated), (JobState::Queued, None, at(12)));
+    assert_eq!(kind(store.renew(JobId(1), 1, at(90), 5).await), ErrorKind::Fenced);
+    store.renew(JobId(3), 1, at(90), 5).await.unwrap();
+    let mut claimed = Vec::new();
+    while let Some(job) = again.claim(claim_at(14)).await.unwrap() {
+        claimed.push((job.id.0, job.fence));
+    }
+    assert_eq!(claimed, [(1, 2), (2, 2), (4, 1)]);
+}
+
+#[tokio::test]
 async fn a_cancellation_reaches_the_host_that_works() {
     let Some(place) = pool::empty().await else { return };
     let (works, cancels) = (place.store(), place.store());
