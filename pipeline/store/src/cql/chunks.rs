@@ -76,15 +76,14 @@ impl CqlStore {
             return Ok(row.ready_chunks);
         }
         let mut ready = number + 1;
-        if ready < row.stored_end {
-            let statement = &self.db.say.chunk_numbers_agreed;
-            self.db
-                .while_wanted(statement, (row.id, ready), |(next,): (i64,)| {
-                    let follows = next == ready;
-                    ready += i64::from(follows);
-                    follows
-                })
-                .await?;
+        while ready < row.stored_end {
+            let statement = &self.db.say.next_numbers;
+            let next: Vec<(i64,)> = self.db.few(statement, (row.id, ready)).await?;
+            let run = next.iter().zip(ready..).take_while(|((next,), ready)| next == ready).count();
+            ready += i64::try_from(run).unwrap_or(0);
+            if run < next.len() || next.is_empty() {
+                break;
+            }
         }
         Ok(ready)
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use scribed_schemas::id::JobId;
 use scribed_schemas::job::{Job, Priority};
 use scribed_schemas::time::Timestamp;
@@ -53,6 +54,12 @@ impl CqlStore {
                 }
                 Err(failure) if failure.kind == ErrorKind::NotFound => {
                     self.remove_entry(entry).await?;
+                }
+                Err(failure) if failure.kind == ErrorKind::Corrupt => {
+                    // One job that cannot be read must not keep all others waiting.
+                    let cause = failure.words();
+                    tracing::error!(job = %entry.id, cause, "a job cannot be read; it is passed over");
+                    self.set_aside(entry, claim.now).await?;
                 }
                 Err(failure) => return Err(failure),
             }
@@ -125,6 +132,51 @@ impl CqlStore {
         }
     }
 }
+
+impl CqlStore {
+    /// Hands back every job that a holder has, and counts them: for a holder that is known to be gone,
+    /// so that its jobs need not wait for the end of their leases.
+    ///
+    /// Reads the whole open list. A job whose claim broke off half-way and out of turn may be left to
+    /// the end of its lease.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when the database is; some of the jobs may have been handed back.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped call may have handed back some of the jobs.
+    pub async fn release_jobs_of(&self, holder: &str, now: Timestamp) -> crate::error::Result<u64> {
+        let released = self.hand_back(holder, now).await;
+        released.map_err(|failure| failure.during(format!("release the jobs of {holder}")))
+    }
+
+    async fn hand_back(&self, holder: &str, now: Timestamp) -> Result<u64, Failure> {
+        let is_held = |job: &Job| job.lease.as_ref().is_some_and(|l| l.holder == holder);
+        let ids = stream::iter(self.perhaps_held().await?);
+        let jobs = ids.map(|id| self.find_job(id)).buffer_unordered(AT_ONCE);
+        let jobs: Vec<Option<Job>> = jobs.try_collect().await?;
+        let mut released = 0;
+        for job in jobs.into_iter().flatten().filter(is_held) {
+            let hand_back = |job: &mut Job| {
+                let held = is_held(job);
+                if held {
+                    transition::finished(job, Outcome::Released, now);
+                }
+                Ok(held)
+            };
+            if let Changed::Written(job) = self.change_job(job.id, hand_back).await? {
+                self.note_end(&job).await;
+                released += 1;
+            }
+        }
+        Ok(released)
+    }
+}
+
+/// Jobs that are read at a time.
+const AT_ONCE: usize = 16;
 
 /// Returns a random number of a shard.
 fn spread() -> usize {

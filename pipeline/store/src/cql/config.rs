@@ -182,15 +182,14 @@ impl Config {
 
     /// Returns the replication of a keyspace to be made, as a CQL map.
     pub(super) fn replication_map(&self) -> String {
-        let mut map = "{'class': 'NetworkTopologyStrategy'".to_owned();
-        if self.replication.is_empty() {
-            map.push_str(&format!(", 'replication_factor': {}", self.replication_factor));
-        }
-        for (datacenter, copies) in &self.replication {
-            map.push_str(&format!(", '{datacenter}': {copies}"));
-        }
-        map.push('}');
-        map
+        let copies = if self.replication.is_empty() {
+            format!("'replication_factor': {}", self.replication_factor)
+        } else {
+            let by_name =
+                self.replication.iter().map(|(name, copies)| format!("'{name}': {copies}"));
+            by_name.collect::<Vec<_>>().join(", ")
+        };
+        format!("{{'class': 'NetworkTopologyStrategy', {copies}}}")
     }
 }
 
@@ -228,7 +227,7 @@ mod tests {
             refused(|c| c.keyspace = name.to_owned(), "keyspace");
         }
         refused(|c| c.replication_factor = 0, "replication");
-        refused(|c| drop(c.replication.insert("it's".to_owned(), 1)), "quote");
+        refused(|c| c.replication = BTreeMap::from([("it's".to_owned(), 1)]), "quote");
         refused(|c| c.password = Secret::new("x"), "username");
         refused(
             |c| {

@@ -5,7 +5,7 @@ use std::fmt;
 use futures_util::TryStreamExt as _;
 use scylla::client::session::Session;
 use scylla::deserialize::row::DeserializeRow;
-use scylla::response::query_result::QueryResult;
+use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::Batch;
 use scylla::statement::prepared::PreparedStatement;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::config::Config;
 use super::connect;
 use super::failure::Failure;
+use super::race::Quarrel;
 use super::schema::{self, Migrated};
 use super::statements::Statements;
 use crate::error::ErrorKind;
@@ -88,9 +89,9 @@ impl Database {
     pub(super) async fn row<R: Shape>(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<Option<R>, Failure> {
-        let result = self.session.execute_unpaged(statement, values).await?.into_rows_result()?;
+        let result = self.read(statement, values).await?;
         Ok(result.rows::<R>()?.next().transpose()?)
     }
 
@@ -98,9 +99,9 @@ impl Database {
     pub(super) async fn few<R: Shape>(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<Vec<R>, Failure> {
-        let result = self.session.execute_unpaged(statement, values).await?.into_rows_result()?;
+        let result = self.read(statement, values).await?;
         Ok(result.rows::<R>()?.collect::<Result<_, _>>()?)
     }
 
@@ -108,10 +109,10 @@ impl Database {
     pub(super) async fn while_wanted<R: Shape + 'static>(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
         mut wanted: impl FnMut(R) -> bool,
     ) -> Result<(), Failure> {
-        let pages = self.session.execute_iter(statement.clone(), values).await?;
+        let pages = Box::pin(self.session.execute_iter(statement.clone(), values)).await?;
         let mut rows = pages.rows_stream::<R>()?;
         while let Some(row) = rows.try_next().await? {
             if !wanted(row) {
@@ -125,29 +126,52 @@ impl Database {
     pub(super) async fn write(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<(), Failure> {
-        self.session.execute_unpaged(statement, values).await?;
-        Ok(())
+        self.execute(statement, values).await.map(drop)
     }
 
     /// Writes under a condition; returns whether it held.
     pub(super) async fn change(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<bool, Failure> {
-        applied(self.session.execute_unpaged(statement, values).await?)
+        applied(self.execute(statement, values).await?)
+    }
+
+    /// Reads rows; an agreed read that is pushed back is tried again.
+    async fn read(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow + Send + Sync,
+    ) -> Result<QueryRowsResult, Failure> {
+        let mut quarrel = Quarrel::begin();
+        loop {
+            match self.execute(statement, &values).await {
+                Ok(result) => return Ok(result.into_rows_result()?),
+                Err(failure) => quarrel.wait(failure).await?,
+            }
+        }
+    }
+
+    /// Sends a statement; boxed, since the driver's futures are long.
+    async fn execute(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow + Send + Sync,
+    ) -> Result<QueryResult, Failure> {
+        Ok(Box::pin(self.session.execute_unpaged(statement, values)).await?)
     }
 
     /// Writes what a job says of its chunks under a condition, and a chunk with it; returns whether
     /// the condition held.
     pub(super) async fn put_chunk(
         &self,
-        count: impl SerializeRow,
-        chunk: impl SerializeRow,
+        count: impl SerializeRow + Send + Sync,
+        chunk: impl SerializeRow + Send + Sync,
     ) -> Result<bool, Failure> {
-        applied(self.session.batch(&self.put_chunk, (count, chunk)).await?)
+        applied(Box::pin(self.session.batch(&self.put_chunk, (count, chunk))).await?)
     }
 }
 

@@ -4,8 +4,9 @@ use scylla::errors::{
     ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError,
     DeserializationError, ExecutionError, IntoRowsResultError, MetadataError, NewSessionError,
     NextPageError, NextRowError, PagerExecutionError, PrepareError, RequestAttemptError,
-    RequestError, RowsError, SchemaAgreementError, TypeCheckError, UseKeyspaceError,
+    RequestError, RowsError, SchemaAgreementError, TypeCheckError, UseKeyspaceError, WriteType,
 };
+use scylla::statement::Consistency;
 
 use crate::error::ErrorKind;
 pub(super) use crate::failure::Failure;
@@ -38,6 +39,23 @@ failures! {
     TypeCheckError => |_| ErrorKind::Corrupt;
     DeserializationError => |_| ErrorKind::Corrupt;
     serde_json::Error => |_| ErrorKind::Corrupt;
+}
+
+/// Returns whether the replicas say that an agreement was pushed back by another: it happens at once
+/// where several want the same row, and it is worth trying again.
+pub(super) fn is_contested(failure: &Failure) -> bool {
+    let cause = failure.cause.as_ref().and_then(|cause| cause.downcast_ref());
+    let Some(ExecutionError::LastAttemptError(RequestAttemptError::DbError(said, _))) = cause
+    else {
+        return false;
+    };
+    match said {
+        DbError::WriteTimeout { write_type, .. } => *write_type == WriteType::Cas,
+        DbError::ReadTimeout { consistency, .. } => {
+            matches!(consistency, Consistency::Serial | Consistency::LocalSerial)
+        }
+        _ => false,
+    }
 }
 
 /// Sorts the errors of one statement.
@@ -151,15 +169,16 @@ fn of_database(error: &DbError) -> ErrorKind {
 mod tests {
     use std::time::Duration;
 
-    use scylla::errors::WriteType;
-    use scylla::statement::Consistency;
-
     use super::*;
 
-    #[track_caller]
-    fn check(said: DbError, expected: ErrorKind) {
+    fn said(said: DbError) -> Failure {
         let attempt = RequestAttemptError::DbError(said, "words".to_owned());
-        let failure = Failure::from(ExecutionError::LastAttemptError(attempt));
+        Failure::from(ExecutionError::LastAttemptError(attempt))
+    }
+
+    #[track_caller]
+    fn check(error: DbError, expected: ErrorKind) {
+        let failure = said(error);
         assert_eq!(failure.kind, expected);
         assert!(failure.words().contains("words"), "{}", failure.words());
     }
@@ -188,6 +207,24 @@ mod tests {
         check(DbError::AuthenticationError, ErrorKind::Denied);
         check(DbError::Invalid, ErrorKind::Corrupt);
         check(DbError::SyntaxError, ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn an_agreement_that_was_pushed_back_is_told_from_a_slow_database() {
+        let (received, required, data_present) = (1, 2, false);
+        let written = |consistency, write_type| {
+            said(DbError::WriteTimeout { consistency, received, required, write_type })
+        };
+        assert!(is_contested(&written(Consistency::LocalSerial, WriteType::Cas)));
+        assert!(!is_contested(&written(Consistency::LocalQuorum, WriteType::Simple)));
+        let read = |consistency| {
+            said(DbError::ReadTimeout { consistency, received, required, data_present })
+        };
+        assert!(is_contested(&read(Consistency::Serial)));
+        assert!(!is_contested(&read(Consistency::LocalQuorum)));
+        assert!(!is_contested(&said(DbError::Overloaded)));
+        let silence = ExecutionError::RequestTimeout(Duration::from_secs(1));
+        assert!(!is_contested(&silence.into()));
     }
 
     #[test]

@@ -54,7 +54,8 @@ impl CqlStore {
         loop {
             let (old, is_remembered) = self.look_at_job(id, &race).await?;
             if old.op == race.op {
-                return self.written(old.clone(), old.job()?);
+                let job = old.job()?;
+                return Ok(self.written(old, job));
             }
             let mut job = old.job()?;
             let verdict = transition(&mut job);
@@ -69,7 +70,7 @@ impl CqlStore {
             self.desk.forget(id);
             let answer = self.db.change(&self.db.say.save_job, new.change(&old)).await;
             if race.settled(answer).await? {
-                return self.written(new, job);
+                return Ok(self.written(new, job));
             }
         }
     }
@@ -109,11 +110,11 @@ impl CqlStore {
     }
 
     /// Keeps a row at hand that was just written, as long as its job is worked on.
-    fn written(&self, row: JobRow, job: Job) -> Result<Changed, Failure> {
+    fn written(&self, row: JobRow, job: Job) -> Changed {
         if job.state == JobState::InProgress {
             self.desk.put(row);
         }
-        Ok(Changed::Written(job))
+        Changed::Written(job)
     }
 
     /// Renews a lease.

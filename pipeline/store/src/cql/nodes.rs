@@ -76,15 +76,12 @@ impl CqlStore {
                 return Ok(row.number.unsigned_abs());
             }
             let (number, taken) = choose(&rows, holder, now)?;
-            let answer = match taken {
-                Some(op) => {
-                    let values = (holder, until.0, race.op, number, op);
-                    self.db.change(&say.take_node_number, values).await
-                }
-                None => {
-                    let values = (number, holder, until.0, race.op);
-                    self.db.change(&say.first_node_number, values).await
-                }
+            let answer = if let Some(op) = taken {
+                let values = (holder, until.0, race.op, number, op);
+                self.db.change(&say.take_node_number, values).await
+            } else {
+                let values = (number, holder, until.0, race.op);
+                self.db.change(&say.first_node_number, values).await
             };
             if race.settled(answer).await? {
                 return Ok(number.unsigned_abs());

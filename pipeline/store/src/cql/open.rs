@@ -31,12 +31,14 @@ use super::row::priority_column;
 const SHARDS: usize = 4;
 /// Entries of one read of a shard.
 const ENTRIES: i32 = 64;
+/// Entries of one read where all of a shard are read.
+const KEYS: i32 = 2_000;
 /// How much earlier than the first living entry a read begins, in microseconds: 10 minutes.
 const SLACK: i64 = 600_000_000;
 /// Of so many reads of a shard one begins at the very beginning.
 const WHOLE_READS: u32 = 32;
-/// How long a job is left alone that is neither claimable nor done, in microseconds: 10 seconds.
-const UNKNOWN_WAIT: i64 = 10_000_000;
+/// How long a job is left alone that can neither be claimed nor is done, in microseconds: a minute.
+const ASIDE: i64 = 60_000_000;
 
 /// Where the entry of a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +114,18 @@ impl CqlStore {
         let wake = match (job.state, &job.lease) {
             (JobState::InProgress, Some(lease)) => lease.until.0,
             (state, _) if state.is_claimable() => job.not_before.0,
-            _ => now.0 + UNKNOWN_WAIT,
+            _ => return self.set_aside(entry, now).await,
         };
+        self.wake_at(entry, wake).await
+    }
+
+    /// Leaves a job alone for a while that can neither be claimed nor is done.
+    pub(super) async fn set_aside(&self, entry: Entry, now: Timestamp) -> Result<(), Failure> {
+        self.wake_at(entry, now.0.saturating_add(ASIDE)).await
+    }
+
+    /// Notes before which instant there is nothing to claim.
+    async fn wake_at(&self, entry: Entry, wake: i64) -> Result<(), Failure> {
         let (priority, shard, created, id) = entry.key();
         self.db.write(&self.db.say.wake_open, (wake, priority, shard, created, id)).await
     }
@@ -150,6 +162,40 @@ impl CqlStore {
     pub(super) async fn remove_owner_entry(&self, job: &Job) -> Result<(), Failure> {
         let of_owner = (job.owner.0, job.created.0, job.id.0);
         self.db.write(&self.db.say.remove_owner_open, of_owner).await
+    }
+}
+
+/// Entries without a hint that are looked at in each shard when the jobs of a holder are searched.
+const UNHINTED: usize = 64;
+
+impl CqlStore {
+    /// Returns the jobs that somebody may hold: those whose entry says that they are claimed or pause,
+    /// and the oldest of those that seem to wait.
+    ///
+    /// A claim that broke off before it was noted took one of the oldest, so it is among them, unless
+    /// it asked for that very job.
+    pub(super) async fn perhaps_held(&self) -> Result<Vec<JobId>, Failure> {
+        let mut ids = Vec::new();
+        for priority in [Priority::Priority, Priority::Standard].map(priority_column) {
+            for shard in (0_i8..).take(SHARDS) {
+                let (mut after, mut unhinted) = ((i64::MIN, i64::MIN), 0);
+                loop {
+                    let values = (priority, shard, after.0, after.1, KEYS);
+                    let rows: Vec<(i64, i64, Option<i64>)> =
+                        self.db.few(&self.db.say.open_jobs, values).await?;
+                    let Some(last) = rows.last().map(|(created, id, _)| (*created, *id)) else {
+                        break;
+                    };
+                    after = last;
+                    ids.extend(rows.into_iter().filter_map(|(_, id, wake)| {
+                        let hinted = wake.is_some_and(|wake| wake > 0);
+                        unhinted += usize::from(!hinted);
+                        (hinted || unhinted <= UNHINTED).then_some(JobId(id))
+                    }));
+                }
+            }
+        }
+        Ok(ids)
     }
 }
 

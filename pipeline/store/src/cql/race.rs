@@ -13,18 +13,20 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::failure::Failure;
+use super::failure::{Failure, is_contested};
 use crate::error::ErrorKind;
 
 /// How often a change may find that another was faster.
 const LOSSES: u32 = 100;
 /// How often a change may stay without an answer.
 const SILENCES: u32 = 3;
+/// How long a quarrel about a row may go on.
+const QUARREL: Duration = Duration::from_secs(10);
 /// Longest moment between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -35,12 +37,13 @@ pub(super) struct Race {
     pub(super) op: Uuid,
     lost: u32,
     silent: u32,
+    quarrel: Quarrel,
 }
 
 impl Race {
     /// Draws a token.
     pub(super) fn begin() -> Self {
-        Self { op: Uuid::new_v4(), lost: 0, silent: 0 }
+        Self { op: Uuid::new_v4(), lost: 0, silent: 0, quarrel: Quarrel::begin() }
     }
 
     /// Returns whether an earlier try may have happened, so that only agreed rows tell.
@@ -54,11 +57,7 @@ impl Race {
     ///
     /// `Unavailable` when that happened too often.
     pub(super) async fn lost(&mut self) -> Result<(), Failure> {
-        self.lost += 1;
-        if self.lost > LOSSES {
-            let why = format!("others changed it in between {LOSSES} times");
-            return Err(Failure::because(ErrorKind::Unavailable, why));
-        }
+        self.count_loss()?;
         // The first loss is mostly the end of a quarrel; many losses are one that goes on.
         pause(self.lost).await;
         Ok(())
@@ -70,10 +69,7 @@ impl Race {
     ///
     /// The failure itself when it is no silence, or one too many.
     pub(super) async fn silent(&mut self, failure: Failure) -> Result<(), Failure> {
-        self.silent += 1;
-        if failure.kind != ErrorKind::Unavailable || self.silent >= SILENCES {
-            return Err(failure);
-        }
+        let failure = self.count_silence(failure)?;
         tracing::debug!(cause = failure.words(), "a change has no answer; it is looked up");
         pause(self.silent + 4).await;
         Ok(())
@@ -90,6 +86,67 @@ impl Race {
             Ok(false) => self.lost().await.map(|()| false),
             Err(failure) => self.silent(failure).await.map(|()| false),
         }
+    }
+}
+
+impl Race {
+    /// Counts a loss; refuses one too many.
+    fn count_loss(&mut self) -> Result<(), Failure> {
+        self.lost += 1;
+        if self.lost > LOSSES {
+            let why = format!("others changed it in between {LOSSES} times");
+            return Err(Failure::because(ErrorKind::Unavailable, why));
+        }
+        Ok(())
+    }
+
+    /// Counts a silence and returns it; refuses one too many, and what is none.
+    fn count_silence(&mut self, failure: Failure) -> Result<Failure, Failure> {
+        self.silent += 1;
+        if is_contested(&failure) {
+            return self.quarrel.count(failure);
+        }
+        if failure.kind != ErrorKind::Unavailable || self.silent >= SILENCES {
+            return Err(failure);
+        }
+        Ok(failure)
+    }
+}
+
+/// A quarrel: several want the replicas to agree on one row, and push each other back.
+///
+/// That is answered at once and says nothing about what became of the try, so it is tried again for as
+/// long as a caller can wait.
+#[derive(Debug)]
+pub(super) struct Quarrel {
+    began: Instant,
+    tries: u32,
+}
+
+impl Quarrel {
+    /// Begins to count.
+    pub(super) fn begin() -> Self {
+        Self { began: Instant::now(), tries: 0 }
+    }
+
+    /// Waits a moment after being pushed back.
+    ///
+    /// # Errors
+    ///
+    /// The failure itself when it has another reason, or the quarrel goes on for too long.
+    pub(super) async fn wait(&mut self, failure: Failure) -> Result<(), Failure> {
+        self.count(failure)?;
+        pause(self.tries).await;
+        Ok(())
+    }
+
+    /// Counts a try and returns its failure; refuses what is no quarrel, and one too long.
+    fn count(&mut self, failure: Failure) -> Result<Failure, Failure> {
+        self.tries += 1;
+        if !is_contested(&failure) || (self.tries >= SILENCES && self.began.elapsed() >= QUARREL) {
+            return Err(failure);
+        }
+        Ok(failure)
     }
 }
 
@@ -187,20 +244,17 @@ mod tests {
         assert!(seats.taken().is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_change_gives_up_after_many_losses_and_few_silences() {
+    #[test]
+    fn a_change_gives_up_after_many_losses_and_few_silences() {
         let mut race = Race::begin();
-        for _ in 0..LOSSES {
-            race.lost().await.expect("another try");
-        }
-        let given_up = race.lost().await.expect_err("enough");
+        assert!((0..LOSSES).all(|_| race.count_loss().is_ok()));
+        let given_up = race.count_loss().expect_err("enough");
         assert_eq!(given_up.kind, ErrorKind::Unavailable);
         let mut race = Race::begin();
         let silence = || Failure::because(ErrorKind::Unavailable, "timeout");
-        assert!(race.silent(silence()).await.is_ok());
-        assert!(race.silent(silence()).await.is_ok());
-        assert!(race.silent(silence()).await.is_err());
-        let refused = Race::begin().silent(ErrorKind::Denied.into()).await;
+        assert!((1..SILENCES).all(|_| race.count_silence(silence()).is_ok()));
+        assert!(race.count_silence(silence()).is_err());
+        let refused = Race::begin().count_silence(ErrorKind::Denied.into());
         assert_eq!(refused.expect_err("no silence").kind, ErrorKind::Denied);
     }
 }

@@ -154,19 +154,19 @@ impl JobRow {
     pub(super) fn change<'a>(&'a self, old: &'a Self) -> JobChange<'a> {
         JobChange {
             id: self.id,
-            state: if_new(self.state.as_str(), old.state.as_str()),
-            error_count: if_new(self.error_count, old.error_count),
-            fault: if_new(self.fault.as_deref(), old.fault.as_deref()),
-            facts: if_new(self.facts.as_deref(), old.facts.as_deref()),
-            warnings: if_new(self.warnings.as_str(), old.warnings.as_str()),
-            progress_frames: if_new(self.progress_frames, old.progress_frames),
-            planned_chunks: if_new(self.planned_chunks, old.planned_chunks),
-            lease_holder: if_new(self.lease_holder.as_deref(), old.lease_holder.as_deref()),
-            lease_until: if_new(self.lease_until, old.lease_until),
-            fence: if_new(self.fence, old.fence),
-            not_before: if_new(self.not_before, old.not_before),
-            updated: if_new(self.updated, old.updated),
-            finished: if_new(self.finished, old.finished),
+            state: if_new(self.state.as_str(), &old.state.as_str()),
+            error_count: if_new(self.error_count, &old.error_count),
+            fault: if_new(self.fault.as_deref(), &old.fault.as_deref()),
+            facts: if_new(self.facts.as_deref(), &old.facts.as_deref()),
+            warnings: if_new(self.warnings.as_str(), &old.warnings.as_str()),
+            progress_frames: if_new(self.progress_frames, &old.progress_frames),
+            planned_chunks: if_new(self.planned_chunks, &old.planned_chunks),
+            lease_holder: if_new(self.lease_holder.as_deref(), &old.lease_holder.as_deref()),
+            lease_until: if_new(self.lease_until, &old.lease_until),
+            fence: if_new(self.fence, &old.fence),
+            not_before: if_new(self.not_before, &old.not_before),
+            updated: if_new(self.updated, &old.updated),
+            finished: if_new(self.finished, &old.finished),
             op: self.op,
             expected: old.op,
         }
@@ -176,9 +176,9 @@ impl JobRow {
     pub(super) fn chunk_count<'a>(&'a self, old: &'a Self) -> ChunkCount<'a> {
         ChunkCount {
             id: self.id,
-            ready_chunks: if_new(self.ready_chunks, old.ready_chunks),
-            stored_end: if_new(self.stored_end, old.stored_end),
-            description: if_new(self.description.as_str(), old.description.as_str()),
+            ready_chunks: if_new(self.ready_chunks, &old.ready_chunks),
+            stored_end: if_new(self.stored_end, &old.stored_end),
+            description: if_new(self.description.as_str(), &old.description.as_str()),
             updated: self.updated,
             op: self.op,
             expected: old.op,
@@ -356,8 +356,8 @@ pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Failure> {
 
 /// Returns a value to write where it differs from what is there: an unset one costs nothing, and
 /// writing null over null would leave a grave.
-fn if_new<T: PartialEq>(new: T, old: T) -> MaybeUnset<T> {
-    if new == old { MaybeUnset::Unset } else { MaybeUnset::Set(new) }
+fn if_new<T: PartialEq>(new: T, old: &T) -> MaybeUnset<T> {
+    if new == *old { MaybeUnset::Unset } else { MaybeUnset::Set(new) }
 }
 
 /// Reads a number that counts something.

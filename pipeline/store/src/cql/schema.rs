@@ -13,6 +13,8 @@ use std::fmt;
 use std::time::Duration;
 
 use scylla::client::session::Session;
+use scylla::errors::{ExecutionError, UseKeyspaceError};
+use scylla::serialize::row::SerializeRow;
 use scylla::statement::unprepared::Statement;
 use uuid::Uuid;
 
@@ -34,6 +36,9 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 const LOCK_TRIES: u32 = 300;
 /// How long it waits between two looks.
 const LOCK_PAUSE: Duration = Duration::from_millis(500);
+
+/// How many such moments a host waits for what another is making.
+const PATIENCE: u32 = 20;
 
 /// The tables of the migrations themselves.
 const OWN_TABLES: [&str; 2] = [
@@ -86,7 +91,10 @@ pub(super) async fn open(
         }
         create_keyspace(session, product, config).await?;
     }
-    Box::pin(session.use_keyspace(config.keyspace.as_str(), false)).await?;
+    let mut patience = Patience::default();
+    while let Err(error) = Box::pin(session.use_keyspace(config.keyspace.as_str(), false)).await {
+        patience.with(error.into()).await?;
+    }
     let schema = Schema { session, profiles, keyspace: &config.keyspace };
     let before = schema.version().await?;
     let known = known_version();
@@ -111,11 +119,17 @@ fn known_version() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
 
-/// Finds out who answers, by tables that only `ScyllaDB` has.
+/// Finds out who answers, by tables that only `ScyllaDB` has. What refuses to tell is taken for
+/// Cassandra: the condition that is tried later decides whether it can be used.
 async fn product(session: &Session) -> Result<Product, Failure> {
     let tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name IN \
          ('system', 'system_schema')";
-    let rows = session.query_unpaged(tables, ()).await?.into_rows_result()?;
+    let answer = session.query_unpaged(tables, ()).await.map_err(Failure::from);
+    let rows = match answer {
+        Ok(answer) => answer.into_rows_result()?,
+        Err(failure) if failure.kind == ErrorKind::Unavailable => return Err(failure),
+        Err(_) => return Ok(Product::Cassandra),
+    };
     for name in rows.rows::<(String,)>()? {
         if name?.0.starts_with("scylla_") {
             return Ok(Product::Scylla);
@@ -133,8 +147,8 @@ async fn has_keyspace(session: &Session, keyspace: &str) -> Result<bool, Failure
 
 /// Makes the keyspace.
 ///
-/// `ScyllaDB` before 2025.4 refuses conditional statements in keyspaces with tablets, which are its
-/// default; versions without tablets do not know the word.
+/// `ScyllaDB` 2025.1 to 2025.3 refuse conditional statements in keyspaces with tablets, which are their
+/// default (its manual, "Lightweight Transactions"); versions without tablets do not know the word.
 async fn create_keyspace(
     session: &Session,
     product: Product,
@@ -182,7 +196,14 @@ impl Schema<'_> {
         }
         let mut query = Statement::new("SELECT version FROM schema_versions WHERE part = 0");
         query.set_execution_profile_handle(Some(self.profiles.read.clone()));
-        let rows = self.session.query_unpaged(query, ()).await?.into_rows_result()?;
+        let mut patience = Patience::default();
+        let answer = loop {
+            match self.session.query_unpaged(query.clone(), ()).await {
+                Ok(answer) => break answer,
+                Err(error) => patience.with(error.into()).await?,
+            }
+        };
+        let rows = answer.into_rows_result()?;
         let mut newest = 0;
         for row in rows.rows::<(i32,)>()? {
             newest = newest.max(row?.0);
@@ -234,9 +255,18 @@ impl Schema<'_> {
             "INSERT INTO schema_locks (name, holder) VALUES ('migrate', ?) IF NOT EXISTS \
              USING TTL {LOCK_SECS}"
         );
+        let mut patience = Patience::default();
         for _ in 0..LOCK_TRIES {
+            match self.decide(&take, (holder,)).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(failure) => {
+                    patience.with(failure).await?;
+                    continue;
+                }
+            }
             // A repeat of a try whose answer was lost finds the row to be its own.
-            if self.decide(&take, (holder,)).await? || self.keep_lock(holder).await? {
+            if self.keep_lock(holder).await? {
                 return Ok(());
             }
             tokio::time::sleep(LOCK_PAUSE).await;
@@ -285,11 +315,37 @@ impl Schema<'_> {
     async fn decide(
         &self,
         text: &str,
-        values: impl scylla::serialize::row::SerializeRow,
+        values: impl SerializeRow + Send + Sync,
     ) -> Result<bool, Failure> {
         let mut statement = Statement::new(text);
         statement.set_execution_profile_handle(Some(self.profiles.change.clone()));
         applied(self.session.query_unpaged(statement, values).await?)
+    }
+}
+
+/// Patience with what another host is just making: a table shows in the lists of tables a moment before
+/// it can be used.
+#[derive(Debug, Default)]
+struct Patience(u32);
+
+impl Patience {
+    /// Waits a moment where a driver's error may be for that reason.
+    ///
+    /// # Errors
+    ///
+    /// The failure itself when it has another reason, or too many moments passed.
+    async fn with(&mut self, failure: Failure) -> Result<(), Failure> {
+        let said = failure.cause.as_ref();
+        let is_unknown_name = matches!(failure.kind, ErrorKind::Corrupt | ErrorKind::NotFound)
+            && said.is_some_and(|error| {
+                error.is::<ExecutionError>() || error.is::<UseKeyspaceError>()
+            });
+        self.0 += 1;
+        if !is_unknown_name || self.0 > PATIENCE {
+            return Err(failure);
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+        Ok(())
     }
 }
 

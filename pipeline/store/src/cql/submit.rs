@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::CqlStore;
-use super::failure::Failure;
+use super::failure::{Failure, is_contested};
 use super::race::Race;
 use super::row::{JobRow, MediaRow, from_json, to_json};
 use crate::store::{IdempotencyKey, NewJob, Submitted};
@@ -52,7 +52,7 @@ enum Key {
     /// It stands for another submission.
     Conflict,
     /// Its job is there.
-    Done(Job),
+    Done(Box<Job>),
 }
 
 impl CqlStore {
@@ -63,14 +63,12 @@ impl CqlStore {
             Some(name) => Some(self.seats.take("submissions", (new.owner, &name.key)).await),
             None => None,
         };
-        let _owner_seat = match new.one_active {
-            true => Some(self.seats.take("only_jobs", new.owner).await),
-            false => None,
-        };
+        let _owner_seat =
+            if new.one_active { Some(self.seats.take("only_jobs", new.owner).await) } else { None };
         let key = match new.idempotency.clone() {
             Some(name) => match self.look_at_key(&name, &mut new).await? {
                 Some(Key::Conflict) => return Ok(Submitted::Conflict),
-                Some(Key::Done(job)) => return self.existing(job).await,
+                Some(Key::Done(job)) => return self.existing(*job).await,
                 Some(Key::Ours(op)) => Some((name, Some(op))),
                 None => Some((name, None)),
             },
@@ -83,7 +81,7 @@ impl CqlStore {
         let key = match key {
             Some((name, None)) => match self.take_key(&name, &mut new).await? {
                 Key::Conflict => return Ok(Submitted::Conflict),
-                Key::Done(job) => return self.existing(job).await,
+                Key::Done(job) => return self.existing(*job).await,
                 Key::Ours(op) => Some((name, op)),
             },
             Some((name, Some(op))) => Some((name, op)),
@@ -219,15 +217,21 @@ impl CqlStore {
             return Ok(Some(Key::Conflict));
         }
         if let Some(job) = self.find_job(JobId(id)).await? {
-            return Ok(Some(Key::Done(job)));
+            return Ok(Some(Key::Done(Box::new(job))));
         }
         // Whoever took the key went away or is at it. Its row gets our token, so that a submission
         // that is refused meanwhile does not free the key under us.
         let race = Race::begin();
         let values = (race.op, new.owner.0, &name.key, op);
-        if self.db.change(&self.db.say.take_over_key, values).await? {
-            new.id = JobId(id);
-            return Ok(Some(Key::Ours(race.op)));
+        match self.db.change(&self.db.say.take_over_key, values).await {
+            Ok(true) => {
+                new.id = JobId(id);
+                return Ok(Some(Key::Ours(race.op)));
+            }
+            Ok(false) => {}
+            // Whether it happened or not, whoever looks next finds a row to adopt.
+            Err(failure) if is_contested(&failure) => {}
+            Err(failure) => return Err(failure),
         }
         Ok(None)
     }
@@ -279,13 +283,12 @@ impl CqlStore {
 
     /// Makes a job from its draft where it is missing; returns it unless it is done.
     async fn help(&self, id: JobId, draft: &str) -> Result<Option<JobId>, Failure> {
-        let job = match self.find_job(id).await? {
-            Some(job) => job,
-            None => {
-                let draft: Draft = from_json(draft)?;
-                self.add_media(&draft.media).await?;
-                self.create_job(&draft).await?.job()?
-            }
+        let job = if let Some(job) = self.find_job(id).await? {
+            job
+        } else {
+            let draft: Draft = from_json(draft)?;
+            self.add_media(&draft.media).await?;
+            self.create_job(&draft).await?.job()?
         };
         if job.state.is_terminal() {
             return Ok(None);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use scribed_schemas::id::{AccountId, JobId};
 use scribed_schemas::job::{JobState, Priority};
-use scribed_schemas::time::Timestamp;
 use scribed_store::conformance::{at, chunk, claim_at, kind, message, new_job};
 use scribed_store::{
     ClaimRequest, CqlStore, ErrorKind, NewJob, Outcome, PutChunk, Store, Submitted,
@@ -71,6 +70,43 @@ async fn a_host_that_slept_writes_nothing_by_what_it_remembers() {
     assert_eq!(kind(finished), ErrorKind::Fenced);
     let stored = slow.chunks(fresh.id, 0, 9).await.unwrap();
     assert_eq!(stored, [chunk(0, "first"), chunk(1, "second")]);
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_host_that_is_gone_are_handed_back_at_once() {
+    let Some(place) = pool::empty().await else { return };
+    let store = place.store();
+    submit(&store, 1..=4).await;
+    for number in 1..=3 {
+        let holder = if number == 3 { "worker-2" } else { "worker-1" }.to_owned();
+        let claim = ClaimRequest { holder, ..claim_at(10) };
+        store.claim_job(JobId(number), claim).await.unwrap().unwrap();
+    }
+    // The claim of job 2 broke off before it was noted.
+    let entries =
+        place.cql("SELECT priority, shard, created FROM open_jobs WHERE id = 2 ALLOW FILTERING");
+    let entry = entries.await.remove(0).columns;
+    let column = |i: usize| entry[i].clone().unwrap();
+    let (priority, shard) = (column(0).as_tinyint().unwrap(), column(1).as_tinyint().unwrap());
+    let created = column(2).as_bigint().unwrap();
+    place
+        .cql(&format!(
+            "UPDATE open_jobs SET wake = 0 WHERE priority = {priority} AND shard = {shard} \
+             AND created = {created} AND id = 2"
+        ))
+        .await;
+    let again = place.store();
+    assert_eq!(again.release_jobs_of("worker-1", at(12)).await.unwrap(), 2);
+    assert_eq!(again.release_jobs_of("worker-1", at(13)).await.unwrap(), 0);
+    let job = again.job(JobId(1)).await.unwrap().unwrap();
+    assert_eq!((job.state, job.lease, job.updated), (JobState::Queued, None, at(12)));
+    assert_eq!(kind(store.renew(JobId(1), 1, at(90), 5).await), ErrorKind::Fenced);
+    store.renew(JobId(3), 1, at(90), 5).await.unwrap();
+    let mut claimed = Vec::new();
+    while let Some(job) = again.claim(claim_at(14)).await.unwrap() {
+        claimed.push((job.id.0, job.fence));
+    }
+    assert_eq!(claimed, [(1, 2), (2, 2), (4, 1)]);
 }
 
 #[tokio::test]
@@ -189,6 +225,18 @@ async fn entries_that_are_left_over_are_removed_by_whoever_sees_them() {
 }
 
 #[tokio::test]
+async fn a_job_that_cannot_be_read_stops_only_itself() {
+    let Some(place) = pool::empty().await else { return };
+    let store = place.store();
+    submit(&store, 1..=2).await;
+    place.cql("UPDATE jobs SET warnings = 'no document' WHERE id = 1").await;
+    assert_eq!(kind(store.job(JobId(1)).await), ErrorKind::Corrupt);
+    let claimed = place.store().claim(claim_at(10)).await.unwrap();
+    assert_eq!(claimed.map(|job| job.id), Some(JobId(2)));
+    assert_eq!(place.store().claim(claim_at(11)).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_chunk_may_be_long() {
     let Some(place) = pool::empty().await else { return };
     let store = place.store();
@@ -274,6 +322,6 @@ async fn what_one_host_did_every_other_sees_at_once() {
         let outcome = Outcome::Completed;
         let job = place.store().finish(job.id, job.fence, outcome, at(12)).await.unwrap();
         assert_eq!((job.state, job.ready_chunks), (JobState::Completed, 1));
-        assert_eq!(job.finished, Some(Timestamp(at(12).0)));
+        assert_eq!(job.finished, Some(at(12)));
     }
 }

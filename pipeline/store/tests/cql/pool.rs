@@ -67,6 +67,12 @@ impl Place {
         let delete = format!("DELETE FROM {table} USING TIMESTAMP {} WHERE {place}", now());
         self.cql(&delete).await;
     }
+
+    /// Deletes all rows of a table as if they had never been written.
+    pub(crate) async fn forget_all(&self, table: &str) {
+        let (table, key) = self.slot.tables.iter().find(|(name, _)| name == table).unwrap();
+        self.slot.clear(table, key, now()).await;
+    }
 }
 
 /// Returns the nodes of the database, if there is one.
@@ -109,7 +115,7 @@ pub(crate) async fn empty() -> Option<Place> {
     let slot = SLOTS[number]
         .get_or_init(|| async move { Arc::new(RUNTIME.spawn(open(number)).await.unwrap()) });
     let slot = Arc::clone(slot.await);
-    slot.clear().await;
+    slot.clear_all().await;
     Some(Place { slot, _permits: (one, any) })
 }
 
@@ -165,25 +171,25 @@ fn now() -> u128 {
 }
 
 impl Slot {
-    /// Deletes every partition.
+    /// Deletes every partition of every table.
     ///
-    /// With a time of its own: conditional writes carry their ballot's, which may lie a millisecond
-    /// back, and would be hidden by a delete of the present.
-    async fn clear(&self) {
+    /// With the time of before: conditional writes carry their ballot's, which may lie a millisecond
+    /// back, and would be hidden by a delete of the very present.
+    async fn clear_all(&self) {
         let now = now();
-        let mut found = Vec::new();
         for (table, key) in &self.tables {
-            let columns = key.join(", ");
-            let query = format!("SELECT DISTINCT {columns} FROM {table}");
-            for row in rows(&self.session, &query).await {
-                found.push((table, key, row));
-            }
+            self.clear(table, key, now).await;
         }
-        for (table, key, row) in found {
-            let place = key.iter().map(|column| format!("{column} = ?")).collect::<Vec<_>>();
-            let place = place.join(" AND ");
-            let delete = format!("DELETE FROM {table} USING TIMESTAMP {now} WHERE {place}");
-            self.session.query_unpaged(delete, row.columns).await.unwrap();
+    }
+
+    /// Deletes every partition of a table.
+    async fn clear(&self, table: &str, key: &[String], now: u128) {
+        let query = format!("SELECT DISTINCT {} FROM {table}", key.join(", "));
+        let place = key.iter().map(|column| format!("{column} = ?")).collect::<Vec<_>>();
+        let place = place.join(" AND ");
+        let delete = format!("DELETE FROM {table} USING TIMESTAMP {now} WHERE {place}");
+        for row in rows(&self.session, &query).await {
+            self.session.query_unpaged(delete.as_str(), row.columns).await.unwrap();
         }
     }
 }

@@ -46,7 +46,7 @@ async fn a_job_that_is_in_no_list_is_entered_by_the_repeat() {
     let store = place.store();
     store.submit(new_job(1)).await.unwrap();
     for table in ["open_jobs", "owner_open_jobs", "job_lists", "job_buckets"] {
-        place.cql(&format!("TRUNCATE {table}")).await;
+        place.forget_all(table).await;
     }
     assert_eq!(place.store().claim(claim_at(10)).await.unwrap(), None);
     let answer = place.store().submit(new_job(1)).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_job_that_is_in_no_list_of_jobs_is_entered_when_it_is_claimed() {
     let Some(place) = pool::empty().await else { return };
     place.store().submit(new_job(1)).await.unwrap();
     for table in ["job_lists", "job_buckets"] {
-        place.cql(&format!("TRUNCATE {table}")).await;
+        place.forget_all(table).await;
     }
     assert_eq!(place.store().jobs(None, 0, 9).await.unwrap().total, 0);
     place.store().claim(claim_at(10)).await.unwrap().unwrap();
@@ -79,7 +79,7 @@ async fn the_only_job_that_is_missing_is_made_by_the_next_submission() {
         place.forget(table, row).await;
     }
     for table in ["open_jobs", "owner_open_jobs", "job_lists", "job_buckets"] {
-        place.cql(&format!("TRUNCATE {table}")).await;
+        place.forget_all(table).await;
     }
     let answer = place.store().submit(only(2)).await.unwrap();
     assert_eq!(answer, Submitted::ActiveJob(first.id));
