@@ -84,32 +84,6 @@ impl CqlStore {
         }
     }
 
-    /// Hands back what a holder has: looks at every job that the open list says is leased.
-    pub(super) async fn release_held(&self, holder: &str, now: Timestamp) -> Result<u64, Failure> {
-        let mut released = 0;
-        for entry in self.sleeping_entries(now).await? {
-            let changed = self
-                .change_job(entry.id, |job| {
-                    let is_held = job.lease.as_ref().is_some_and(|lease| lease.holder == holder);
-                    if is_held {
-                        transition::finished(job, Outcome::Released, now);
-                    }
-                    Ok(is_held)
-                })
-                .await;
-            match changed {
-                Ok(Changed::Written(job)) => {
-                    self.note_end(&job).await;
-                    released += 1;
-                }
-                Ok(Changed::Left { .. }) => {}
-                Err(failure) if failure.kind == ErrorKind::NotFound => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(released)
-    }
-
     /// Takes a job if it is eligible, or returns it as it is.
     async fn try_claim(&self, id: JobId, claim: &ClaimRequest) -> Result<Changed, Failure> {
         self.change_job(id, |job| {

@@ -130,29 +130,6 @@ impl CqlStore {
         self.db.write(&self.db.say.wake_open, (wake, priority, shard, created, id)).await
     }
 
-    /// Lists the entries of which nothing can be claimed at an instant: those of running jobs, and of
-    /// jobs that pause.
-    pub(super) async fn sleeping_entries(&self, now: Timestamp) -> Result<Vec<Entry>, Failure> {
-        let mut sleeping = Vec::new();
-        for priority in [Priority::Priority, Priority::Standard].map(priority_column) {
-            for shard in (0_i8..).take(SHARDS) {
-                let mut after = (i64::MIN, i64::MIN);
-                loop {
-                    let values = (priority, shard, after.0, after.1, ENTRIES);
-                    let rows: Vec<(i64, i64, Option<i64>)> =
-                        self.db.few(&self.db.say.open_jobs, values).await?;
-                    let Some(last) = rows.last() else { break };
-                    after = (last.0, last.1);
-                    let asleep = rows.iter().filter(|(.., wake)| wake.unwrap_or(0) > now.0);
-                    sleeping.extend(asleep.map(|&(created, id, _)| {
-                        Entry { priority, shard, created, id: JobId(id) }
-                    }));
-                }
-            }
-        }
-        Ok(sleeping)
-    }
-
     /// Removes an entry that has no job.
     pub(super) async fn remove_entry(&self, entry: Entry) -> Result<(), Failure> {
         self.db.write(&self.db.say.remove_open, entry.key()).await
