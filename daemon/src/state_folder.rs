@@ -172,7 +172,10 @@ impl StateFolder {
 /// Writes a line to a file, so that no reader sees half of it.
 fn replace(file: &Path, line: &str) -> io::Result<()> {
     let half = file.with_extension("half");
-    writeln!(fs::File::create(&half)?, "{line}")?;
+    let mut writer = fs::File::create(&half)?;
+    writeln!(writer, "{line}")?;
+    // Else a power cut may leave the name with nothing in it.
+    writer.sync_all()?;
     fs::rename(half, file)
 }
 
