@@ -43,7 +43,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Account(ask) => account::run(&session, ask),
         Command::Jobs(ask) => jobs::run(&session, ask),
         Command::Events(ask) => events::run(&session, ask),
-        Command::Topics(ask) => topics::run(&session, ask),
+        Command::Topics(ask) => topics::run(&session, *ask),
         Command::Migrate => migrate::run(&session),
     }
 }

@@ -33,7 +33,7 @@ fn any_host_answers_for_every_job_and_stops_it() {
     let there = client.at(&other);
     assert_eq!(there.chunks(job)[..read.len()], read);
     assert_eq!(there.info(job)["id"], job.0);
-    there.cancel(job).status(200);
+    drop(there.cancel(job).status(200));
     assert_eq!(client.end_of(job), "completed_partially");
     eventually("the first host stops", || {
         one.log().contains("the job was taken away").then_some(())
@@ -109,7 +109,7 @@ fn an_event_is_followed_to_its_text() {
     let (file, spoken) = recording("02");
     let owner = owner.as_str().unwrap();
     let send = ["events", "send", "--owner", owner, file.to_str().unwrap()];
-    let sent = cluster.program().run(send).code(0);
-    assert!(errors(&spoken.text, &sent.out).within_percent(15), "{}", sent.out);
-    sent.says("is completed");
+    let followed = cluster.program().run(send).code(0);
+    assert!(errors(&spoken.text, &followed.out).within_percent(15), "{}", followed.out);
+    followed.says("is completed");
 }

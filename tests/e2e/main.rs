@@ -9,10 +9,10 @@ mod bad_input;
 mod bad_requests;
 /// A job is stopped by its owner.
 mod cancel;
-/// Many hosts, one truth: daemons over a real Kafka and a real Cassandra.
-mod cluster;
 /// The commands that end by themselves: what they print, and their exit codes.
 mod cli;
+/// Many hosts, one truth: daemons over a real Kafka and a real Cassandra.
+mod cluster;
 /// What a daemon makes when it starts on nothing, and what it logs.
 mod first_start;
 /// The disk runs full under a daemon, and empty again.

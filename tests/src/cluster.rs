@@ -37,15 +37,15 @@ impl Cluster {
             .map(|topic| format!("\"scribed.{topic}\" = \"{unique}.{topic}\""))
             .join(", ");
         let config = format!(
-            "[state]\nsecrets = {secrets:?}\n\
+            "[state]\nsecrets = \"{secrets}\"\n\
              [store]\nbackend = \"cql\"\n\
              [store.cql]\ncontact_points = {nodes:?}\nkeyspace = {unique:?}\nreplication_factor = 1\n\
-             [media]\nfolder = {media:?}\nshared = true\n\
+             [media]\nfolder = \"{media}\"\nshared = true\n\
              [bus]\nbackend = \"kafka\"\n\
              [bus.kafka]\nbrokers = {brokers:?}\ntopics = {{ {topics} }}\n\
              groups = {{ \"scribed\" = {unique:?} }}\n",
-            secrets = folder.path().join("secrets"),
-            media = folder.path().join("media"),
+            secrets = folder.path().join("secrets").display(),
+            media = folder.path().join("media").display(),
         );
         std::fs::write(folder.path().join("cluster.toml"), config).expect("it can be written");
         let cluster = Self { folder };

@@ -60,9 +60,7 @@ pub(super) fn run(session: &Session, ask: &Ask) -> Result<ExitCode, Failure> {
     }
     runtime()?.block_on(async {
         let database = match ask {
-            Ask::Create { .. } => {
-                Database::open(&session.settings.config, &session.folder).await?
-            }
+            Ask::Create { .. } => Database::open(&session.settings.config, &session.folder).await?,
             _ => session.database().await?,
         };
         let done = answer(database.store().as_ref(), ask).await;

@@ -131,7 +131,8 @@ impl Desk {
     async fn publish(&self, event: &UploadEvent) -> Result<(), Failure> {
         let payload = serde_json::to_vec(event).context("cannot write the event as JSON")?;
         let headers = vec![("content-type".to_owned(), b"application/json".to_vec())];
-        let message = Message { key: event.owner.clone().into_bytes(), headers, payload, at: now() };
+        let message =
+            Message { key: event.owner.clone().into_bytes(), headers, payload, at: now() };
         Ok(self.bus.publish(UPLOADS, message).await?)
     }
 

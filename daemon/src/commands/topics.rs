@@ -16,8 +16,8 @@ use crate::output;
 ///
 /// # Errors
 /// Says what was attempted and why it failed.
-pub(super) fn run(session: &Session, ask: &Topics) -> Result<ExitCode, Failure> {
-    let Topics::Create { partitions, replicas } = *ask;
+pub(super) fn run(session: &Session, ask: Topics) -> Result<ExitCode, Failure> {
+    let Topics::Create { partitions, replicas } = ask;
     let bus = &session.settings.config.bus;
     if bus.backend != BusBackend::Kafka {
         let why = anyhow!("bus.backend is not \"kafka\": there are no topics to make");

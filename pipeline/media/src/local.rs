@@ -44,7 +44,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { write_block_kib: 512, folder: PathBuf::new(), shared: false, inbox: Vec::new(), max_inbox_bytes: 10 * 1024 * 1024 * 1024 }
+        Self {
+            write_block_kib: 512,
+            folder: PathBuf::new(),
+            shared: false,
+            inbox: Vec::new(),
+            max_inbox_bytes: 10 * 1024 * 1024 * 1024,
+        }
     }
 }
 

@@ -163,7 +163,10 @@ async fn cloud_events_are_opened_in_both_modes_and_a_repeat_in_another_is_the_sa
     });
     let binary = [("ce_specversion", "1.0"), ("ce_id", "take-1"), ("ce_type", "scribed.upload/1")];
     let named = |headers: &[(&str, &str)]| {
-        headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+        headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect()
     };
     let mode = ("content-type", "application/cloudevents+json; charset=UTF-8");
     for (headers, payload) in [
