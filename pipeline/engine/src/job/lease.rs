@@ -65,7 +65,7 @@ impl Attempt {
                     return Ok(());
                 }
                 Err(error) if is_lost(error.kind) => {
-                    tracing::info!(job = %self.id(), fence = self.job.fence, "the job is not ours");
+                    tracing::info!(job = %self.id(), fence = self.job.fence, "the job was taken away");
                     self.flag.trip();
                     return Err(Stopped);
                 }
