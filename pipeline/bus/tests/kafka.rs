@@ -15,6 +15,7 @@ use scribed_bus::{Bus, KafkaBus};
 mod kafka {
     pub(crate) mod members;
     pub(crate) mod records;
+    pub(crate) mod security;
 }
 
 /// The cluster, if there is one.

@@ -9,6 +9,7 @@ mod nodes;
 mod pool;
 mod proxy;
 mod schema;
+mod security;
 mod silence;
 mod submissions;
 
