@@ -29,7 +29,9 @@ use super::row::priority_column;
 /// Parts of the open list of each priority: it is spread over the nodes, and its partitions stay
 /// small (a million waiting jobs are some 20 MiB in each). Changing it needs a migration.
 const SHARDS: usize = 4;
-/// Entries of one read of a shard.
+/// Entries of the first read of a shard; mostly the first of them may be claimed.
+const FIRST_ENTRIES: i32 = 8;
+/// Entries of a further read.
 const ENTRIES: i32 = 64;
 /// Entries of one read where all of a shard are read.
 const KEYS: i32 = 2_000;
@@ -196,6 +198,8 @@ struct Shard {
     awake: VecDeque<Entry>,
     /// The last entry that was read.
     after: (i64, i64),
+    /// Entries of the next read.
+    size: i32,
     /// Whether there may be more behind it.
     more: bool,
 }
@@ -210,7 +214,8 @@ impl Candidates {
         let priority = priority_column(priority);
         let shards = (0_i8..).take(SHARDS).map(async |number| {
             let after = (store.places.begin(priority, number), i64::MIN);
-            let mut shard = Shard { number, awake: VecDeque::new(), after, more: true };
+            let mut shard =
+                Shard { number, awake: VecDeque::new(), after, size: FIRST_ENTRIES, more: true };
             let first = shard.fill(store, priority, now).await?;
             store.places.note(priority, number, first, now);
             Ok::<_, Failure>(shard)
@@ -252,11 +257,12 @@ impl Shard {
         now: Timestamp,
     ) -> Result<Option<i64>, Failure> {
         let (created, id) = self.after;
-        let values = (priority, self.number, created, id, ENTRIES);
+        let size = std::mem::replace(&mut self.size, ENTRIES);
+        let values = (priority, self.number, created, id, size);
         // An entry of which only the hint came back from the dead has nothing else, so all is there.
         let rows: Vec<(i64, i64, Option<i64>)> =
             store.db.few(&store.db.say.open_jobs, values).await?;
-        self.more = rows.len() == usize::try_from(ENTRIES).unwrap_or(usize::MAX);
+        self.more = rows.len() == usize::try_from(size).unwrap_or(usize::MAX);
         if let Some((created, id, _)) = rows.last() {
             self.after = (*created, *id);
         }
