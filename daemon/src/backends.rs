@@ -177,7 +177,7 @@ pub async fn bus(
     }
 }
 
-/// Opens the bus of a configuration for publishing alone: it is no member of any group.
+/// Opens the bus of a configuration for publishing and browsing: it is no member of any group.
 ///
 /// # Errors
 /// As [`bus`].
@@ -186,6 +186,14 @@ pub async fn publisher(config: &Config, database: &Database) -> Result<Arc<dyn B
         let settings = config.bus.embedded.clone();
         return Ok(Arc::new(EmbeddedBus::with_config(database.store(), settings)));
     }
+    kafka(config).await
+}
+
+/// Opens the Kafka bus of a configuration for publishing and browsing, without a database.
+///
+/// # Errors
+/// As [`bus`].
+pub async fn kafka(config: &Config) -> Result<Arc<dyn Bus>, Failure> {
     let bus = KafkaBus::new(config.bus.kafka.clone()).map_err(Failure::refused)?;
     bus.check_topics(&TOPICS).await.map_err(Failure::refused)?;
     Ok(Arc::new(bus))

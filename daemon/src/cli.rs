@@ -9,6 +9,10 @@ use scribed_schemas::job::JobState;
 
 use crate::config::{Flag, LogFormat};
 
+mod dead_letters;
+
+pub use dead_letters::{Chosen, DeadLetters};
+
 /// Transcribes recordings: as a daemon with an HTTP interface, or file by file.
 #[derive(Debug, Parser)]
 #[command(name = "scribed", version, max_term_width = 100)]
@@ -59,6 +63,9 @@ pub enum Command {
     /// Sends upload events, as producers do
     #[command(subcommand)]
     Events(Events),
+    /// Lists, shows, retries and drops what was given up
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Makes the topics of a Kafka cluster
     #[command(subcommand)]
     Topics(Topics),

@@ -16,6 +16,7 @@ use crate::telemetry;
 
 mod account;
 mod check;
+mod dead_letters;
 mod events;
 mod jobs;
 mod migrate;
@@ -27,6 +28,8 @@ mod transcribe;
 
 /// What commands that end by themselves log, unless somebody asked for more.
 const QUIET: &str = "warn";
+/// The number of commands in identities: beside running daemons, which have others.
+const NODE: u8 = 127;
 
 /// Does what the command line says.
 ///
@@ -43,6 +46,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Account(ask) => account::run(&session, ask),
         Command::Jobs(ask) => jobs::run(&session, ask),
         Command::Events(ask) => events::run(&session, ask),
+        Command::DeadLetters(ask) => dead_letters::run(&session, ask),
         Command::Topics(ask) => topics::run(&session, *ask),
         Command::Migrate => migrate::run(&session),
     }

@@ -13,12 +13,18 @@ mod cancel;
 mod cli;
 /// Many hosts, one truth: daemons over a real Kafka and a real Cassandra.
 mod cluster;
+/// What was given up is listed, shown, retried and dropped.
+mod dead_letters;
 /// What a daemon makes when it starts on nothing, and what it logs.
 mod first_start;
 /// The disk runs full under a daemon, and empty again.
 mod full_disk;
 /// A recording goes in, in any container, and text and documents come out.
 mod journey;
+/// Events that are damaged in every way, among good ones.
+mod mutated;
+/// One event, many times and in several ways, is one job.
+mod once;
 /// Text is read while the work goes on.
 mod pages;
 /// The script that a newcomer runs first.
@@ -30,5 +36,7 @@ mod recordings;
 mod refusals;
 /// The daemon is stopped or killed in the middle, and goes on.
 mod restart;
+/// The bus as producers and other programs have it.
+mod wire;
 /// When each word was spoken.
 mod words;

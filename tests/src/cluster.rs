@@ -87,7 +87,8 @@ impl Cluster {
         Program::new(&state).config(&self.config())
     }
 
-    fn config(&self) -> PathBuf {
+    /// Returns the configuration of its daemons.
+    pub fn config(&self) -> PathBuf {
         self.folder.path().join("cluster.toml")
     }
 }

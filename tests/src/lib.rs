@@ -3,7 +3,8 @@
 //! [`Daemon`] is a real daemon on a free port with a state folder of its own; [`Client`] is somebody
 //! who uses it over HTTP; [`Program`] runs the other commands. [`eventually`] waits for conditions,
 //! the only waiting there is. [`audio`] are the recordings, [`errors`] tells how far a text is off.
-//! [`Cluster`] is what several daemons share. [`Report`] is what benchmarks print.
+//! [`Cluster`] is what several daemons share. [`is_long`] tells how much to do. [`Report`] is what
+//! benchmarks print.
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a harness panics wherever a test must fail")]
 
@@ -12,6 +13,7 @@ pub mod build;
 pub mod client;
 pub mod cluster;
 pub mod daemon;
+pub mod length;
 pub mod program;
 pub mod report;
 pub mod text;
@@ -20,6 +22,7 @@ pub mod wait;
 pub use client::{Answer, Client, Job};
 pub use cluster::Cluster;
 pub use daemon::{Daemon, Setup};
+pub use length::is_long;
 pub use program::{Program, Ran};
 pub use report::Report;
 pub use text::{Errors, errors};

@@ -10,14 +10,11 @@ use scribed_schemas::id::{AccountId, IdGenerator};
 use scribed_store::{AccountChange, ErrorKind, Store};
 use serde::Serialize;
 
-use super::{Session, instant, now, runtime};
+use super::{NODE, Session, instant, now, runtime};
 use crate::backends::Database;
 use crate::cli::{Account as Ask, AccountChanges};
 use crate::failure::Failure;
 use crate::{output, secrets};
-
-/// Our number in identities: beside a running daemon, which has another.
-const NODE: u8 = 127;
 
 /// Accounts that are read at once.
 const PAGE: u32 = 200;

@@ -17,6 +17,7 @@ use scribed_schemas::time::Timestamp;
 use crate::{Bus, Consumer, Delivery, Message};
 
 pub mod acknowledgement;
+pub mod browsing;
 pub mod delivery;
 pub mod groups;
 pub mod partitions;
@@ -153,6 +154,12 @@ macro_rules! bus_promises {
             groups::a_new_group_begins_at_the_first_message,
             groups::a_second_member_waits_until_the_first_leaves,
             groups::one_group_in_two_topics_is_two_groups,
+            browsing::everything_is_browsed_in_order_and_as_it_was_published,
+            browsing::what_is_published_later_is_not_browsed,
+            browsing::an_empty_topic_ends_at_once,
+            browsing::a_long_topic_is_browsed_to_its_end,
+            browsing::a_browser_takes_nothing_from_a_group,
+            browsing::a_dropped_call_loses_no_message_to_look_at,
         }
     };
 }
@@ -205,6 +212,7 @@ macro_rules! bus_conformance_together {
         $crate::bus_conformance_together! { @tests ($open)
             $($promises)+
             partitions::deliveries_of_a_key_come_in_order,
+            partitions::every_partition_is_browsed,
             partitions::an_open_delivery_holds_back_the_commits_of_its_partition_only,
             partitions::a_full_window_holds_back_its_partition_only,
             partitions::members_share_partitions_and_hand_over_what_is_open,

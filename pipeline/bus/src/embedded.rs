@@ -26,7 +26,8 @@ use tokio::sync::Notify;
 use crate::seat::{Seat, Seats};
 use crate::window::Window;
 use crate::{
-    Bus, Config, Consumer, Delivery, Error, Message, PARTITION, Result, check_partition, stored,
+    Browser, Bus, Config, Consumer, Delivery, Error, Message, PARTITION, Result, check_partition,
+    stored,
 };
 
 /// Most messages that are read from the store at once.
@@ -77,6 +78,67 @@ impl Bus for EmbeddedBus {
             limit: self.config.window(),
             poll_interval: self.config.poll_interval(),
             active: None,
+        }))
+    }
+
+    async fn browse(&self, topic: &str) -> Result<Box<dyn Browser>> {
+        let store = Arc::clone(&self.shared.store);
+        let end = end(store.as_ref(), topic).await?;
+        let topic = topic.to_owned();
+        Ok(Box::new(EmbeddedBrowser { store, topic, next: 0, end, ahead: VecDeque::new() }))
+    }
+}
+
+/// Finds the offset that the next message of a topic will have.
+///
+/// Offsets have no gaps, so doubling and halving find it in a few dozen short reads, however long the
+/// topic is.
+async fn end(store: &dyn Store, topic: &str) -> Result<i64> {
+    // Below `low` all are there, at `high` and above none.
+    let (mut low, mut high) = (0, None::<i64>);
+    while high.is_none_or(|high| low < high) {
+        let looked_at = high.map_or_else(|| low.saturating_mul(2), |high| low + (high - low) / 2);
+        let found = store.read(topic, looked_at, 1).await;
+        let found = found.map_err(|e| Error::caused(format!("find the end of {topic}"), e))?;
+        if found.is_empty() {
+            high = Some(looked_at);
+        } else {
+            low = looked_at.saturating_add(1);
+        }
+    }
+    Ok(low)
+}
+
+/// Reads a topic once.
+#[derive(Debug)]
+struct EmbeddedBrowser {
+    store: Arc<dyn Store>,
+    topic: String,
+    /// Offset from which the store is read next.
+    next: i64,
+    /// The first offset that is not read.
+    end: i64,
+    /// Read from the store and not handed out yet.
+    ahead: VecDeque<(i64, QueueMessage)>,
+}
+
+#[async_trait]
+impl Browser for EmbeddedBrowser {
+    async fn next(&mut self) -> Result<Option<Delivery>> {
+        if self.ahead.is_empty() && self.next < self.end {
+            let read = self.store.read(&self.topic, self.next, READ_AHEAD).await;
+            let read = read.map_err(|e| {
+                Error::caused(format!("read {} from offset {}", self.topic, self.next), e)
+            })?;
+            self.ahead = read.into_iter().filter(|(offset, _)| *offset < self.end).collect();
+            self.next = self.ahead.back().map_or(self.end, |(offset, _)| offset + 1);
+        }
+        let topic = self.topic.clone();
+        Ok(self.ahead.pop_front().map(|(offset, message)| Delivery {
+            topic,
+            partition: PARTITION,
+            offset,
+            message: message.into(),
         }))
     }
 }

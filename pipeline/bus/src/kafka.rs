@@ -14,6 +14,7 @@
 //! - [`config`]: the settings.
 //! - `options`: from them to librdkafka.
 //! - `producer`, `consumer`: the two directions.
+//! - `browse`: reading without a group.
 //! - `thread`, `rebalance`, `commit`: the polling thread, its callbacks, and who commits for it.
 //! - `membership`, `tracker`: what a consumer has of its partitions.
 //! - `instance`: names of static members.
@@ -29,8 +30,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::MetadataTopic;
 use scribed_schemas::event::DEAD_LETTERS;
 
-use crate::{Bus, Consumer, Error, Message, Result};
+use crate::{Browser, Bus, Consumer, Error, Message, Result};
 
+mod browse;
 mod commit;
 pub mod config;
 mod consumer;
@@ -205,5 +207,10 @@ impl Bus for KafkaBus {
         let membership = Arc::new(Membership::new([topic, name, group], window, count));
         let ended = thread::spawn(&client, &membership)?;
         Ok(Box::new(KafkaConsumer::new(membership, ended, seat)))
+    }
+
+    async fn browse(&self, topic: &str) -> Result<Box<dyn Browser>> {
+        let partitions = self.partitions(topic).await?;
+        browse::open(&self.config, topic, partitions).await
     }
 }

@@ -1,7 +1,8 @@
 //! Messages in and out: topics, consumer groups, acknowledgement.
 //!
 //! [`Bus`] is the promise. Delivery is at least once: a message may come again after a crash, so
-//! whoever handles it de-duplicates by its id, which the store does.
+//! whoever handles it de-duplicates by its id, which the store does. Operators look at a topic by a
+//! [`Browser`], which is in nobody's way.
 //!
 //! [`MemoryBus`] is the reference and serves tests, [`EmbeddedBus`] stands on the queue of the
 //! store, and with feature `kafka` there is `KafkaBus` for many hosts. With feature `conformance`,
@@ -49,6 +50,23 @@ pub trait Bus: Send + Sync + Debug {
     /// without one wait in [`next`](Consumer::next) until another leaves. A partition may also go
     /// to another member while both stay; what was open in it then comes again there.
     async fn subscribe(&self, topic: &str, group: &str) -> Result<Box<dyn Consumer>>;
+
+    /// Opens a topic for reading from its first message to the end that it has now.
+    ///
+    /// This is for looking, beside consumers: it is no member of any group, takes no partition from
+    /// one, and commits nothing. What it holds at a time does not grow with the topic.
+    async fn browse(&self, topic: &str) -> Result<Box<dyn Browser>>;
+}
+
+/// Reads a topic once, without a group.
+#[async_trait]
+pub trait Browser: Send + Debug {
+    /// Returns the next message, and `None`, from then on, at the end that the topic had when it was
+    /// opened.
+    ///
+    /// Those of a partition come in order, of all partitions in any. Cancel safe: a dropped call loses
+    /// no message. After an error the reading is over.
+    async fn next(&mut self) -> Result<Option<Delivery>>;
 }
 
 /// A member of a consumer group.

@@ -11,7 +11,9 @@ use tokio::sync::Notify;
 
 use crate::seat::{Seat, Seats};
 use crate::window::Window;
-use crate::{Bus, Config, Consumer, Delivery, Message, PARTITION, Result, check_partition};
+use crate::{
+    Browser, Bus, Config, Consumer, Delivery, Message, PARTITION, Result, check_partition,
+};
 
 /// A bus in memory.
 #[derive(Debug, Default)]
@@ -69,6 +71,37 @@ impl Bus for MemoryBus {
             limit: self.config.window(),
             active: None,
         }))
+    }
+
+    async fn browse(&self, topic: &str) -> Result<Box<dyn Browser>> {
+        let end = self.shared.topics().messages.get(topic).map_or(0, Vec::len);
+        let (shared, topic) = (Arc::clone(&self.shared), topic.to_owned());
+        Ok(Box::new(MemoryBrowser { shared, topic, next: 0, end }))
+    }
+}
+
+/// Reads a topic once.
+#[derive(Debug)]
+struct MemoryBrowser {
+    shared: Arc<Shared>,
+    topic: String,
+    /// Offset that is read next.
+    next: usize,
+    /// The first offset that is not read.
+    end: usize,
+}
+
+#[async_trait]
+impl Browser for MemoryBrowser {
+    async fn next(&mut self) -> Result<Option<Delivery>> {
+        if self.next == self.end {
+            return Ok(None);
+        }
+        let topics = self.shared.topics();
+        let message = topics.messages.get(&self.topic).and_then(|all| all.get(self.next)).cloned();
+        let (topic, offset) = (self.topic.clone(), i64::try_from(self.next).unwrap_or(i64::MAX));
+        self.next += 1;
+        Ok(message.map(|message| Delivery { topic, partition: PARTITION, offset, message }))
     }
 }
 

@@ -3,11 +3,20 @@
 //! Key, payload and headers of a buried event are those of its producer, unchanged; ours begin with
 //! [`PREFIX`]. Who sends a letter back to its topic leaves them in place: should it come here again,
 //! its attempts are counted on and its first day is kept.
+//!
+//! [`Letter`] reads one from the topic, and [`Settlement`] says there that one needs no more attention:
+//! records of Kafka cannot be deleted singly.
 
 use scribed_bus::{Delivery, Message};
 use scribed_schemas::time::Timestamp;
 
 use crate::clock::rfc3339;
+
+mod letter;
+pub mod settlement;
+
+pub use letter::{Letter, Name, Origin};
+pub use settlement::{Action, Settlement};
 
 /// Begins the names of our headers.
 pub const PREFIX: &str = "scribed.dlq.";

@@ -18,6 +18,7 @@ use crate::engine::Engine;
 
 mod envelope;
 mod event;
+mod json;
 
 use event::{Refusal, Taken};
 

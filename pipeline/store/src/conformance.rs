@@ -251,6 +251,7 @@ macro_rules! store_conformance {
             submissions::recording_a_recording_twice_changes_nothing,
             submissions::submitting_twice_with_one_key_creates_one_job,
             submissions::one_key_with_another_body_is_a_conflict,
+            submissions::one_key_is_one_job_whichever_way_it_comes,
             submissions::keys_of_two_owners_do_not_meet,
             submissions::a_hundred_concurrent_submissions_of_one_key_create_one_job,
             submissions::repeating_a_submission_by_id_is_the_same_job,

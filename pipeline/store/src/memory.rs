@@ -71,7 +71,7 @@ impl Tables {
     /// Finds what a caller's key stands for: nothing yet, its job, or another submission.
     fn earlier(&self, owner: AccountId, name: &IdempotencyKey) -> Option<Submitted> {
         let (fingerprint, id) = self.submissions.get(&(owner, name.key.clone()))?;
-        if *fingerprint != name.fingerprint {
+        if !name.agrees_with(fingerprint) {
             return Some(Submitted::Conflict);
         }
         self.jobs.get(id).cloned().map(Submitted::Existing)

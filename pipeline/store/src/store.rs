@@ -85,7 +85,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Creates a job, its media row with it; the same idempotency key of one owner is the same job.
     ///
     /// `Existing` returns the earlier job and stores nothing; a repeat under the same job id
-    /// answers it too. `Conflict` when the key was used with another `fingerprint`. With
+    /// answers it too. `Conflict` when the key was used with a `fingerprint` that contradicts. With
     /// `one_active` set, `ActiveJob` when the owner has a job that is not terminal.
     async fn submit(&self, job: NewJob) -> Result<Submitted>;
 
@@ -286,8 +286,24 @@ pub struct NewJob {
 pub struct IdempotencyKey {
     /// The caller's key, unique per owner.
     pub key: String,
-    /// SHA-256 of what was submitted, hex: the same key with another body is a conflict.
+    /// What was submitted: the SHA-256 of the recording, hex, and after a colon that of everything
+    /// that was asked for. A part that the submitter does not know is empty, also the colon may be
+    /// missing. The same key with another body is a conflict.
     pub fingerprint: String,
+}
+
+impl IdempotencyKey {
+    /// Returns whether a submission with another fingerprint may be this one: no part that both know
+    /// differs.
+    ///
+    /// A recording may be submitted over HTTP and by an event under one key; only the event says more
+    /// than the recording, and only where it holds the recording does it know its digest.
+    pub(crate) fn agrees_with(&self, fingerprint: &str) -> bool {
+        let parts = |text| str::split_once(text, ':').unwrap_or((text, ""));
+        let agree = |one: &str, other: &str| one.is_empty() || other.is_empty() || one == other;
+        let ((one, other), (recording, rest)) = (parts(&self.fingerprint), parts(fingerprint));
+        agree(one, recording) && agree(other, rest)
+    }
 }
 
 /// What came of a submission.

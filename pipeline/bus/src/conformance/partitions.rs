@@ -43,6 +43,19 @@ async fn take(consumer: &mut Box<dyn Consumer>, count: usize) -> Vec<Delivery> {
     taken
 }
 
+/// A browser reads every partition to its end, each in order.
+pub async fn every_partition_is_browsed(bench: &Bench) {
+    bench.publish_rounds(0..5).await;
+    let mut browser = bench.bus.browse(MANY).await.unwrap();
+    let mut next = BTreeMap::<i32, i64>::new();
+    while let Some(seen) = browser.next().await.unwrap() {
+        let expected = next.entry(seen.partition).or_default();
+        assert_eq!(seen.offset, *expected, "in partition {}", seen.partition);
+        *expected += 1;
+    }
+    assert_eq!((next.len(), next.values().sum::<i64>()), (3, i64::from(KEYS) * 5));
+}
+
 /// Messages of one key share a partition and come in order; so do offsets, without gaps.
 pub async fn deliveries_of_a_key_come_in_order(bench: &Bench) {
     bench.publish_rounds(0..5).await;

@@ -10,6 +10,8 @@ use base64::prelude::BASE64_STANDARD;
 use scribed_bus::Message;
 use serde_json::{Map, Value};
 
+use super::json;
+
 /// The only version of `CloudEvents` that there is.
 const SPEC_VERSION: &str = "1.0";
 /// Media type of a structured `CloudEvent` in JSON.
@@ -20,8 +22,7 @@ const STRUCTURED: &str = "application/cloudevents+json";
 /// # Errors
 /// One sentence that says what is wrong.
 pub(super) fn open(message: &Message) -> Result<Map<String, Value>, String> {
-    let document: Value = serde_json::from_slice(&message.payload).map_err(|e| e.to_string())?;
-    let Value::Object(document) = document else {
+    let Value::Object(document) = json::read(&message.payload)? else {
         return Err("the event is not a JSON object".to_owned());
     };
     if is_structured(message, &document) {
@@ -57,7 +58,10 @@ fn structured(mut envelope: Map<String, Value>) -> Result<Map<String, Value>, St
 
 fn decoded(data: &str) -> Result<Map<String, Value>, String> {
     let bytes = BASE64_STANDARD.decode(data).map_err(|e| format!("data_base64: {e}"))?;
-    serde_json::from_slice(&bytes).map_err(|e| format!("data_base64: {e}"))
+    match json::read(&bytes).map_err(|e| format!("data_base64: {e}"))? {
+        Value::Object(data) => Ok(data),
+        _ => Err("the CloudEvent holds no JSON object as its data".to_owned()),
+    }
 }
 
 fn check_version(version: &str) -> Result<(), String> {

@@ -51,8 +51,8 @@ pub(super) enum Refusal {
 pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Refusal> {
     let event = parse(message)?;
     let owner = owner(engine, &event).await?;
-    let digest = fingerprint(&event);
-    let media = media(engine, &event, &owner, &digest).await?;
+    let digest = digest(&event);
+    let Brought { media, recording, copy } = bring(engine, &event, &owner, &digest).await?;
     let name = event.name.clone().unwrap_or_else(|| event.id.clone());
     let submission = Submission {
         owner: owner.id,
@@ -67,10 +67,19 @@ pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Re
         },
         priority: event.priority,
         facts: None,
-        idempotency: Some(IdempotencyKey { key: event.id.clone(), fingerprint: digest }),
+        idempotency: Some(IdempotencyKey {
+            key: event.id.clone(),
+            fingerprint: format!("{recording}:{digest}"),
+        }),
         one_active: false,
     };
-    match engine.submit(submission).await.map_err(submit_refusal)? {
+    let submitted = engine.submit(submission).await.map_err(submit_refusal);
+    if let Some(copy) = copy
+        && is_left_over(engine, &copy, &submitted).await
+    {
+        discard(engine, &copy).await;
+    }
+    match submitted? {
         Submitted::Created(job) | Submitted::Existing(job) => {
             Ok(Taken { job: job.id, is_terminal: job.state.is_terminal() })
         }
@@ -83,9 +92,9 @@ pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Re
     }
 }
 
-/// Returns what tells one submission from another under the same id: everything that the event says,
-/// whatever its envelope and the order of its members.
-fn fingerprint(event: &UploadEvent) -> String {
+/// Returns what tells one event from another under the same id: everything that it says, whatever its
+/// envelope and the order of its members.
+fn digest(event: &UploadEvent) -> String {
     // A shape of texts alone can always be written.
     let canonical = serde_json::to_vec(event).unwrap_or_default();
     hex::encode(Sha256::digest(canonical))
@@ -124,23 +133,41 @@ async fn owner(engine: &Engine, event: &UploadEvent) -> Result<Account, Refusal>
     }
 }
 
+/// The recording of an event.
+#[derive(Debug)]
+struct Brought {
+    media: Media,
+    /// SHA-256 of its bytes, hex, which is what an upload over HTTP is known by; empty where the bytes
+    /// were not seen here.
+    recording: String,
+    /// Its key, where the bytes were stored for this event alone.
+    copy: Option<String>,
+}
+
 /// Finds or stores the recording of an event.
-async fn media(
+async fn bring(
     engine: &Engine,
     event: &UploadEvent,
     owner: &Account,
     digest: &str,
-) -> Result<Media, Refusal> {
+) -> Result<Brought, Refusal> {
+    let mut recording = String::new();
     let (key, size) = match &event.media {
         MediaSource::Key(key) => (key.clone(), size_of(engine, key).await?),
-        MediaSource::Data(data) => store_inline(engine, data, digest).await?,
+        MediaSource::Data(data) => {
+            let bytes = inline(data)?;
+            recording = hex::encode(Sha256::digest(&bytes));
+            store_inline(engine, bytes, digest).await?
+        }
         MediaSource::File(url) => copy_file(engine, url, digest).await?,
         MediaSource::Url(_) => {
             let detail = "this version fetches nothing; name a file, a key, or send the data";
             return Err(bad("unsupported_media", detail.to_owned()));
         }
     };
-    Ok(Media {
+    let is_copy = !matches!(event.media, MediaSource::Key(_));
+    let copy = is_copy.then(|| key.clone());
+    let media = Media {
         id: MediaId(engine.new_id()),
         owner: owner.id,
         key,
@@ -148,7 +175,30 @@ async fn media(
         content_type: String::new(),
         size,
         created: engine.now(),
-    })
+    };
+    Ok(Brought { media, recording, copy })
+}
+
+/// Returns whether the copy of a recording is nobody's after its submission: there is no job, or the
+/// job came another way and has a recording of its own.
+async fn is_left_over(engine: &Engine, copy: &str, submitted: &Result<Submitted, Refusal>) -> bool {
+    match submitted {
+        Ok(Submitted::Created(_)) | Err(Refusal::Away(_)) => false,
+        Ok(Submitted::Existing(job)) => match job.media {
+            Some(media) => {
+                let media = engine.store().media(media).await;
+                matches!(media, Ok(Some(media)) if media.key != copy)
+            }
+            None => false,
+        },
+        Ok(_) | Err(Refusal::Bad { .. }) => true,
+    }
+}
+
+async fn discard(engine: &Engine, copy: &str) {
+    if let Err(error) = engine.media().delete(copy).await {
+        tracing::warn!(%error, key = copy, "the recording of a refused event was not deleted");
+    }
 }
 
 async fn size_of(engine: &Engine, key: &str) -> Result<u64, Refusal> {
@@ -165,10 +215,8 @@ async fn size_of(engine: &Engine, key: &str) -> Result<u64, Refusal> {
     }
 }
 
-/// Stores the recording inside an event.
-///
-/// The key follows from the event's bytes, so a repeat writes the same again and leaves nothing over.
-async fn store_inline(engine: &Engine, data: &str, digest: &str) -> Result<(String, u64), Refusal> {
+/// Reads the recording inside an event.
+fn inline(data: &str) -> Result<Bytes, Refusal> {
     let limit = format!("a recording inside an event has at most {MOST_INLINE_BYTES} bytes");
     if data.len() / 4 * 3 > MOST_INLINE_BYTES + 3 {
         return Err(bad("too_large", limit));
@@ -178,10 +226,21 @@ async fn store_inline(engine: &Engine, data: &str, digest: &str) -> Result<(Stri
     if bytes.len() > MOST_INLINE_BYTES {
         return Err(bad("too_large", limit));
     }
+    Ok(Bytes::from(bytes))
+}
+
+/// Stores the recording inside an event.
+///
+/// The key follows from what the event says, so a repeat writes the same again and leaves nothing over.
+async fn store_inline(
+    engine: &Engine,
+    bytes: Bytes,
+    digest: &str,
+) -> Result<(String, u64), Refusal> {
     let key = format!("events/{digest}");
     let away = |error: scribed_media::Error| Refusal::Away(error.into());
     let mut writer = engine.media().create(&key).await.map_err(away)?;
-    writer.write(Bytes::from(bytes)).await.map_err(away)?;
+    writer.write(bytes).await.map_err(away)?;
     let size = writer.finish().await.map_err(away)?;
     Ok((key, size))
 }

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use scribed_bus::{Bus, Delivery, Message};
+use scribed_engine::Submission;
 use scribed_engine::dead_letter::{DETAIL, OFFSET, REASON};
 use scribed_engine::testing::Bench;
 use scribed_schemas::event::{DEAD_LETTERS, STATES, StateEvent, UPLOADS};
 use scribed_schemas::id::AccountId;
-use scribed_schemas::job::{Job, JobState};
+use scribed_schemas::job::{Job, JobOptions, JobState, Priority};
+use scribed_store::{IdempotencyKey, Submitted};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// An event whose recording is `script`.
 fn event(id: &str, script: &str) -> Value {
@@ -110,6 +113,37 @@ async fn an_event_that_comes_twice_is_one_job() {
     running.stop().await;
     assert_eq!((jobs(&bench).await.len(), bench.media.keys().len()), (1, 1));
     assert!(unread(&bench, DEAD_LETTERS, "the test").await.is_empty());
+    assert!(unread(&bench, UPLOADS, "scribed").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_job_came_another_way_is_that_job_and_leaves_nothing_over() {
+    let bench = Bench::new();
+    let owner = bench.account("ada").await;
+    let media = bench.record(owner, "one").await;
+    let fingerprint = hex::encode(Sha256::digest("one"));
+    let submission = Submission {
+        owner,
+        name: "an upload".to_owned(),
+        media,
+        pipeline: None,
+        options: JobOptions::default(),
+        priority: Priority::default(),
+        facts: None,
+        idempotency: Some(IdempotencyKey { key: "take-1".to_owned(), fingerprint }),
+        one_active: false,
+    };
+    let submitted = bench.engine.submit(submission).await.expect("the store takes it");
+    let Submitted::Created(job) = submitted else { panic!("{submitted:?}") };
+    publish(&bench, event("take-1", "one").to_string()).await;
+    publish(&bench, event("take-1", "another").to_string()).await;
+    let running = bench.start();
+    bench.until_state(job.id, JobState::Completed).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    running.stop().await;
+    assert_eq!((jobs(&bench).await.len(), bench.media.keys().len()), (1, 1));
+    let letters = unread(&bench, DEAD_LETTERS, "the test").await;
+    assert_eq!(letters.len(), 1, "another recording under the same id: {letters:?}");
     assert!(unread(&bench, UPLOADS, "scribed").await.is_empty());
 }
 
@@ -218,6 +252,7 @@ async fn events_that_cannot_become_jobs_are_dead_letters_with_their_reason() {
         (with("media", json!({"url": "https://example.org/a.mp3"})), "unsupported_media"),
         (with("callback", json!({"url": "https://example.org/done"})), "unsupported_callback"),
         ("[]".to_owned(), "malformed"),
+        (event("take-1", "one").to_string().replacen('{', r#"{"id": "take-2", "#, 1), "malformed"),
         (r#"{"specversion": "0.3", "data": {}}"#.to_owned(), "malformed"),
         (r#"{"specversion": "1.0", "data": "text"}"#.to_owned(), "malformed"),
     ];

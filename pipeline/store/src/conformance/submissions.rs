@@ -72,6 +72,21 @@ pub async fn one_key_with_another_body_is_a_conflict(bench: &Bench) {
     assert_eq!(bench.store.job(JobId(2)).await.unwrap(), None);
 }
 
+/// What one submitter does not know of a submission contradicts nobody; what both know must agree.
+pub async fn one_key_is_one_job_whichever_way_it_comes(bench: &Bench) {
+    let named =
+        |number, fingerprint| NewJob { idempotency: key("key", fingerprint), ..new_job(number) };
+    let first = bench.submit(named(1, "sound:event")).await;
+    for (number, fingerprint) in [(2, "sound"), (3, ":event"), (4, "sound:event"), (5, "sound:")] {
+        let again = bench.store.submit(named(number, fingerprint)).await.unwrap();
+        assert_eq!(again, Submitted::Existing(first.clone()), "{fingerprint}");
+    }
+    for (number, fingerprint) in [(6, "noise"), (7, ":other"), (8, "sound:other")] {
+        let other = bench.store.submit(named(number, fingerprint)).await.unwrap();
+        assert_eq!(other, Submitted::Conflict, "{fingerprint}");
+    }
+}
+
 /// Two owners may choose the same key.
 pub async fn keys_of_two_owners_do_not_meet(bench: &Bench) {
     bench.submit(NewJob { idempotency: key("k", "body"), ..new_job(1) }).await;

@@ -214,7 +214,7 @@ impl CqlStore {
         new: &mut NewJob,
         (fingerprint, id, op): (String, i64, Uuid),
     ) -> Result<Option<Key>, Failure> {
-        if fingerprint != name.fingerprint {
+        if !name.agrees_with(&fingerprint) {
             return Ok(Some(Key::Conflict));
         }
         if let Some(job) = self.find_job(JobId(id)).await? {

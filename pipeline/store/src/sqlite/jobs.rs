@@ -130,7 +130,7 @@ fn earlier(db: &Connection, new: &NewJob) -> Result<Option<Submitted>, Failure> 
     let Some((fingerprint, id)) = found else {
         return Ok(None);
     };
-    if fingerprint != name.fingerprint {
+    if !name.agrees_with(&fingerprint) {
         return Ok(Some(Submitted::Conflict));
     }
     Ok(row::find_job(db, id)?.map(Submitted::Existing))
