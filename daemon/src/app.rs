@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use scribed_api::{AdminAccount, Api};
 use scribed_engine::runner::InProcess;
-use scribed_engine::{Clock, Engine, Parts, SystemClock};
+use scribed_engine::{Clock, Config as EngineConfig, Engine, Parts, SystemClock};
 use scribed_media::{Inbox, MediaStore};
 use scribed_schemas::id::IdGenerator;
 use scribed_store::{FolderLock, SqliteStore, Store};
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use crate::backends::{self, Database, Node};
-use crate::config::Config;
+use crate::config::{BusBackend, Config};
 use crate::failure::Failure;
 use crate::lifecycle::{Ending, Lifecycle};
 use crate::secrets::StoredSecrets;
@@ -85,6 +85,7 @@ impl App {
             Ok::<_, Failure>((database, bus, node))
         })?;
         let ids = Arc::new(IdGenerator::new(node.number));
+        let publish = config.engine.publish.unwrap_or(config.bus.backend == BusBackend::Kafka);
         let engine = Engine::new(Parts {
             store: database.store(),
             media: media.clone(),
@@ -94,7 +95,7 @@ impl App {
             plans,
             clock: Arc::new(SystemClock),
             ids: ids.clone(),
-            config: config.engine.clone(),
+            config: EngineConfig { publish: Some(publish), ..config.engine.clone() },
             holder: host.clone(),
         });
         Ok(Self { config, folder, secrets, database, media, engine, node, ids, warm, lock, host })

@@ -79,12 +79,12 @@ pub enum MediaSource {
     Data(String),
 }
 
-/// A job changed its state.
+/// A job changed its state; every change is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateEvent {
     /// Always [`STATE_SCHEMA`].
     pub schema: String,
-    /// Stable id to de-duplicate by.
+    /// Stable id to de-duplicate by; ends in the number of the change among those of its job.
     pub id: String,
     /// The job.
     pub job: JobId,
@@ -185,8 +185,10 @@ pub struct TranscriptEvent {
     pub upload: Option<String>,
     /// How many chunks it has.
     pub chunks: u32,
-    /// The plain text: chunks joined by an empty line.
-    pub text: String,
+    /// The plain text: chunks joined by an empty line; absent when it is longer than an event may
+    /// be. The chunks have it in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// BCP 47 tag of the language spoken, that of the first chunk where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,

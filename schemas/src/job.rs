@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::{MediaFacts, Warning, seconds};
 use crate::id::{AccountId, JobId, MediaId};
+use crate::outbox::Outbox;
 use crate::time::Timestamp;
 
 /// Where a job stands.
@@ -165,6 +166,9 @@ pub struct Job {
     pub updated: Timestamp,
     /// When it reached a terminal state.
     pub finished: Option<Timestamp>,
+    /// What is still to be published about it; absent when nobody is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbox: Option<Outbox>,
 }
 
 impl Job {
@@ -172,6 +176,21 @@ impl Job {
     pub fn audio_secs(&self) -> f64 {
         let known = self.facts.as_ref();
         known.and_then(|f| f.frames.map(|n| seconds(n, f.sample_rate))).unwrap_or(0.0)
+    }
+
+    /// Returns whether something is still to be published about it.
+    pub fn has_news(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| {
+            !outbox.pending.is_empty()
+                || outbox.chunks < self.ready_chunks
+                || self.owes_transcript()
+        })
+    }
+
+    /// Returns whether its text as a whole is still to be published: that of a job that is done.
+    pub fn owes_transcript(&self) -> bool {
+        let is_done = matches!(self.state, JobState::Completed | JobState::CompletedPartially);
+        is_done && self.outbox.as_ref().is_some_and(|outbox| !outbox.transcript)
     }
 }
 

@@ -21,5 +21,6 @@ pub mod event;
 pub mod id;
 pub mod job;
 pub mod media;
+pub mod outbox;
 pub mod time;
 pub mod transcript;

@@ -31,6 +31,13 @@ impl Timestamp {
         Self(self.0.saturating_add(micros))
     }
 
+    /// Returns the instant `by` earlier; stops at the beginning of time instead of wrapping.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// Returns how long after `earlier` this is; zero when it is not after.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

@@ -165,6 +165,7 @@ fn new_job(id: JobId, owner: AccountId) -> NewJob {
         chunk_limit_secs: 30,
         idempotency: None,
         one_active: false,
+        announced: false,
         now: moment(id),
     }
 }

@@ -22,6 +22,7 @@ mod journey;
 /// Text is read while the work goes on.
 mod pages;
 /// The script that a newcomer runs first.
+mod producers;
 mod quickstart;
 /// The recordings, each for what it is there.
 mod recordings;

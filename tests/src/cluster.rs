@@ -15,6 +15,8 @@ use crate::program::Program;
 #[derive(Debug)]
 pub struct Cluster {
     folder: TempDir,
+    /// Begins the names of its topics.
+    prefix: String,
 }
 
 impl Cluster {
@@ -48,11 +50,21 @@ impl Cluster {
             media = folder.path().join("media").display(),
         );
         std::fs::write(folder.path().join("cluster.toml"), config).expect("it can be written");
-        let cluster = Self { folder };
+        let cluster = Self { folder, prefix: unique };
         cluster.program().run(["migrate"]).code(0);
         let topics = ["topics", "create", "--partitions", "6", "--replicas", "1"];
         cluster.program().run(topics).code(0);
         Some(cluster)
+    }
+
+    /// Returns the name of one of its topics on the brokers.
+    pub fn topic(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    /// Returns the addresses of the brokers, with commas between them.
+    pub fn brokers(&self) -> String {
+        addresses("SCRIBED_TEST_KAFKA").unwrap_or_default().join(",")
     }
 
     /// Makes a setup of a daemon of this cluster.

@@ -48,6 +48,13 @@ pub struct Config {
     pub probe_ms: u64,
     /// Whether upload events are taken from the bus.
     pub intake: bool,
+    /// Whether changes of state and finished text are published on the bus. Absent: where others can
+    /// read it, which is on Kafka.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publish: Option<bool>,
+    /// Longest text of a job that is published as a whole, in bytes; of a longer one only the chunks
+    /// are. Brokers refuse records of more than a megabyte unless told otherwise.
+    pub transcript_event_bytes: u32,
 }
 
 impl Default for Config {
@@ -70,6 +77,8 @@ impl Default for Config {
             probe_bytes: 5_000_000,
             probe_ms: 2_000,
             intake: true,
+            publish: None,
+            transcript_event_bytes: 700_000,
         }
     }
 }
@@ -88,6 +97,11 @@ impl Config {
     /// Returns the time between looks whether a running job is still ours.
     pub(crate) fn watch_interval(&self) -> Duration {
         Duration::from_millis(self.watch_interval_ms.max(1))
+    }
+
+    /// Returns the length of the longest text that is published as a whole.
+    pub(crate) fn transcript_event_bytes(&self) -> usize {
+        usize::try_from(self.transcript_event_bytes).unwrap_or(usize::MAX)
     }
 
     /// Returns the time between looks for work.

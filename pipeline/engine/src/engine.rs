@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, ProbeError, RenderError, Result};
 use crate::plan::{CHUNK_LIMIT_SECS, Plans};
+use crate::publisher::News;
 use crate::render::Rendered;
 use crate::runner::StageRunner;
 
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) work: Notify,
     /// Wakes the intake: a job may have ended.
     pub(crate) settled: Notify,
+    /// Jobs of which others are to be told something.
+    pub(crate) news: News,
     /// One permit per chunk in the recogniser.
     pub(crate) slots: Arc<Semaphore>,
     /// One permit per export that is rendered.
@@ -101,6 +104,7 @@ impl Engine {
             attempts: Attempts::default(),
             work: Notify::new(),
             settled: Notify::new(),
+            news: News::default(),
             slots: Arc::new(Semaphore::new(permits(parts.config.slots))),
             renders: Semaphore::new(permits(parts.config.renders)),
             probes: Semaphore::new(permits(parts.config.probes)),
@@ -132,10 +136,14 @@ impl Engine {
             chunk_limit_secs: CHUNK_LIMIT_SECS,
             idempotency: submission.idempotency,
             one_active: submission.one_active,
+            announced: self.publishes(),
             now,
         };
         let submitted = self.store().submit(job).await?;
         self.shared.work.notify_one();
+        if let Submitted::Created(job) = &submitted {
+            self.has_news(job.id);
+        }
         Ok(submitted)
     }
 
@@ -149,9 +157,8 @@ impl Engine {
     pub async fn cancel(&self, job: JobId) -> Result<Option<Job>> {
         let cancelled = self.store().cancel(job, self.now()).await.map_err(Error::from)?;
         self.shared.attempts.trip(job);
-        if let Some(job) = &cancelled {
-            self.announce(job).await;
-        }
+        self.shared.settled.notify_one();
+        self.has_news(job);
         Ok(cancelled)
     }
 
@@ -202,7 +209,12 @@ impl Engine {
                 crate::intake::run(self, &stop).await;
             }
         };
-        tokio::join!(crate::scheduler::run(self, &stop), intake);
+        let work_is_over = CancellationToken::new();
+        let work = async {
+            tokio::join!(crate::scheduler::run(self, &stop), intake);
+            work_is_over.cancel();
+        };
+        tokio::join!(work, crate::publisher::run(self, &work_is_over));
     }
 
     /// Returns a new identity.
@@ -232,6 +244,11 @@ impl Engine {
     /// Returns the pipelines.
     pub fn plans(&self) -> &Plans {
         &self.shared.parts.plans
+    }
+
+    /// Returns whether what becomes of jobs is published.
+    pub(crate) fn publishes(&self) -> bool {
+        self.config().publish.unwrap_or(false)
     }
 
     /// Returns the settings.

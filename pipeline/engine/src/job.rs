@@ -16,6 +16,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use scribed_schemas::id::JobId;
 use scribed_schemas::job::{Fault, FaultCode, Job};
@@ -35,6 +36,9 @@ mod lease;
 mod pass;
 mod slot;
 mod tally;
+
+/// Pause between tries at publishing a dead letter.
+const BURIAL_PAUSE: Duration = Duration::from_millis(500);
 
 /// How an attempt left things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +116,7 @@ pub(crate) async fn attempt(engine: Engine, job: Job, stop: CancellationToken) -
 impl Attempt {
     async fn run(&self) -> Ended {
         tracing::info!(job = %self.id(), fence = self.job.fence, "work begins");
+        self.engine.has_news(self.id());
         let work = self.work_under_lease().await;
         let outcome = match work {
             Work::Done { gaps: 0 } => Outcome::Completed,
@@ -214,12 +219,27 @@ impl Attempt {
         }
         if let Outcome::Failed(fault) = &outcome
             && !fault.code.is_final()
+            && self.job.outbox.is_none()
         {
-            self.engine.bury_job(&self.job, fault).await;
+            self.bury(fault).await;
         }
         if let Some(job) = self.finish(outcome).await {
             tracing::info!(job = %job.id, state = job.state.as_str(), "work ends");
-            self.engine.announce(&job).await;
+            self.engine.shared.settled.notify_one();
+            self.engine.has_news(job.id);
+        }
+    }
+
+    /// Publishes the dead letter of a job that has no outbox, before the job is marked as failed.
+    async fn bury(&self, fault: &Fault) {
+        for is_last in [false, false, true] {
+            match self.engine.bury_job(&self.job, fault, self.job.error_count + 1).await {
+                Ok(()) => return,
+                Err(error) if is_last => {
+                    tracing::error!(job = %self.id(), %error, "cannot publish a dead letter");
+                }
+                Err(_) => tokio::time::sleep(BURIAL_PAUSE).await,
+            }
         }
     }
 

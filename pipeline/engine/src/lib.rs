@@ -16,6 +16,8 @@
 //!    `completed_partially`.
 //! 6. [`Engine::render`] makes documents of what is stored, at any time.
 //!
+//! 7. What becomes of it is published, where the bus has listeners: changes of state, chunks, text.
+//!
 //! What goes wrong on the way is sorted by kind: the recording's own fault ends the job, a
 //! dependency that is away costs nothing, everything else gets three attempts, then a dead letter.
 //!
@@ -45,11 +47,12 @@ pub mod runner;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-mod announce;
+mod burial;
 mod engine;
 mod intake;
 mod job;
 mod probe;
+mod publisher;
 mod render;
 mod retry;
 mod scheduler;

@@ -72,6 +72,8 @@ impl Bench {
 
     /// Makes an engine with other settings, or over another store.
     pub fn with(config: Config, store: Arc<dyn Store>) -> Self {
+        // What is published is looked at; who wants it otherwise says so.
+        let config = Config { publish: config.publish.or(Some(true)), ..config };
         let media = Arc::new(MemoryMedia::new());
         let bus = Arc::new(MemoryBus::new());
         let runner = Arc::new(ScriptedRunner::default());
@@ -101,6 +103,13 @@ impl Bench {
     #[must_use]
     pub fn with_runner(&self, runner: Arc<dyn crate::StageRunner>, plans: Plans) -> Self {
         let parts = Parts { runner, plans, ..self.engine.shared.parts.clone() };
+        Self { engine: Engine::new(parts), ..self.clone() }
+    }
+
+    /// Makes another engine over the same parts, with another bus.
+    #[must_use]
+    pub fn with_bus(&self, bus: Arc<dyn scribed_bus::Bus>) -> Self {
+        let parts = Parts { bus, ..self.engine.shared.parts.clone() };
         Self { engine: Engine::new(parts), ..self.clone() }
     }
 
@@ -250,5 +259,6 @@ pub(crate) fn a_job() -> Job {
         created: START,
         updated: START,
         finished: None,
+        outbox: None,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use scribed_media::conformance::Bench;
-use scribed_media::{Config, LocalMedia};
+use scribed_media::{Config, LocalMedia, MediaStore};
 use tempfile::TempDir;
 
 fn bench() -> Bench<TempDir> {

@@ -24,6 +24,7 @@ use crate::store::{
 pub mod accounts;
 pub mod chunks;
 pub mod leases;
+pub mod outbox;
 pub mod outcomes;
 pub mod queue;
 pub mod refresh;
@@ -125,6 +126,7 @@ pub fn new_job(number: i64) -> NewJob {
         chunk_limit_secs: 30,
         idempotency: None,
         one_active: false,
+        announced: false,
         now: at(0),
     }
 }
@@ -295,6 +297,12 @@ macro_rules! store_conformance {
             outcomes::cancelling_with_text_behind_a_gap_ends_as_cancelled,
             outcomes::cancelling_fences_the_worker,
             outcomes::cancelling_twice_changes_nothing,
+            outbox::every_change_of_state_waits_to_be_told,
+            outbox::what_was_told_stays_told,
+            outbox::telling_does_not_hinder_the_holder,
+            outbox::news_that_nobody_tells_are_found,
+            outbox::news_are_listed_page_by_page,
+            outbox::a_job_that_is_not_announced_has_no_news,
             queue::a_message_comes_back_as_it_was_appended,
             queue::offsets_grow_from_zero_in_each_topic,
             queue::a_hundred_concurrent_appends_get_a_hundred_offsets,

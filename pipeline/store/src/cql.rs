@@ -8,6 +8,7 @@
 //! - `race`: how rows change, and what is done when no answer comes.
 //! - `jobs`, `chunks`: a job and its text, in one partition.
 //! - `submit`, `open`, `claim`, `lists`: rows in several partitions, in an order that may be cut.
+//! - `outbox`: which jobs have news to be published.
 //! - `accounts`, `refresh`, `queue`, `nodes`: the rest.
 //!
 //! A store remembers things to save reads: rows of jobs it works on, where lists begin. None of it is
@@ -21,6 +22,7 @@ use scribed_schemas::account::Account;
 use scribed_schemas::id::{AccountId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
+use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 use uuid::Uuid;
@@ -42,6 +44,7 @@ mod jobs;
 mod lists;
 mod nodes;
 mod open;
+mod outbox;
 mod queue;
 mod race;
 mod refresh;
@@ -269,6 +272,20 @@ impl Store for CqlStore {
 
     async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Option<Job>> {
         during(self.cancel_job(id, now).await, || format!("cancel job {id}"))
+    }
+
+    async fn told(&self, id: JobId, told: Told) -> Result<()> {
+        let noted = self.note_told(id, told).await;
+        during(noted, || format!("note what was published of job {id}"))
+    }
+
+    async fn untold(
+        &self,
+        before: Timestamp,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        during(self.list_untold(before, after, limit).await, || "list jobs with news".to_owned())
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

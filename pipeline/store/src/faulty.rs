@@ -11,6 +11,7 @@ use scribed_schemas::account::Account;
 use scribed_schemas::id::{AccountId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
+use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 
@@ -236,6 +237,19 @@ impl Store for FaultyStore {
 
     async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Option<Job>> {
         self.around("cancel", self.inner.cancel(id, now)).await
+    }
+
+    async fn told(&self, id: JobId, told: Told) -> Result<()> {
+        self.around("told", self.inner.told(id, told)).await
+    }
+
+    async fn untold(
+        &self,
+        before: Timestamp,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        self.around("untold", self.inner.untold(before, after, limit)).await
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

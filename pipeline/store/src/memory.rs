@@ -9,8 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use scribed_schemas::account::Account;
 use scribed_schemas::id::{AccountId, JobId, MediaId};
-use scribed_schemas::job::{Job, Priority};
+use scribed_schemas::job::{Job, JobState, Priority};
 use scribed_schemas::media::Media;
+use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 
@@ -299,6 +300,27 @@ impl Store for MemoryStore {
         let mut tables = self.tables();
         let job = tables.job(id, "cancel")?;
         Ok(transition::cancelled(job, now).then(|| job.clone()))
+    }
+
+    async fn told(&self, id: JobId, told: Told) -> Result<()> {
+        if let Some(job) = self.tables().jobs.get_mut(&id) {
+            transition::told(job, told);
+        }
+        Ok(())
+    }
+
+    async fn untold(
+        &self,
+        before: Timestamp,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        let tables = self.tables();
+        let rest = tables.jobs.values().filter(|job| after.is_none_or(|after| job.id > after));
+        let untold = rest.filter(|job| {
+            job.has_news() && job.state != JobState::InProgress && job.updated <= before
+        });
+        Ok(untold.take(limit as usize).map(|job| job.id).collect())
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

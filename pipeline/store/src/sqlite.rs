@@ -14,6 +14,7 @@ use scribed_schemas::account::Account;
 use scribed_schemas::id::{AccountId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
+use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 use serde::{Deserialize, Serialize};
@@ -281,6 +282,21 @@ impl Store for SqliteStore {
 
     async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Option<Job>> {
         self.write(format!("cancel job {id}"), move |db| jobs::cancel(db, id, now)).await
+    }
+
+    async fn told(&self, id: JobId, told: Told) -> Result<()> {
+        let attempt = format!("note what was published of job {id}");
+        self.write(attempt, move |db| jobs::told(db, id, told)).await
+    }
+
+    async fn untold(
+        &self,
+        before: Timestamp,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        let attempt = "list jobs with news".to_owned();
+        self.look_up(attempt, move |db| jobs::untold(db, before, after, limit)).await
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

@@ -17,6 +17,7 @@ use scribed_schemas::audio::{MediaFacts, Warning};
 use scribed_schemas::id::{AccountId, JobId, MediaId};
 use scribed_schemas::job::{Fault, Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
+use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 
@@ -159,6 +160,25 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// terminal before; `NotFound` when there is none.
     async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Option<Job>>;
 
+    // --- outbox -----------------------------------------------------------------------------
+
+    /// Notes what was published about a job; what was noted once stays noted.
+    ///
+    /// Needs no lease: whoever published it notes it. The last change of a job is published after
+    /// its text, so it is noted last. A job that is gone, or that nobody is told of, changes nothing.
+    async fn told(&self, id: JobId, told: Told) -> Result<()>;
+
+    /// Lists jobs of which nobody tells the news: those that have some since `before` or longer and
+    /// that nobody works on. Who works on a job tells its news.
+    ///
+    /// At most `limit`, in an order of the store's own; a list goes on behind `after`, its last one.
+    async fn untold(
+        &self,
+        before: Timestamp,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>>;
+
     // --- queue (what the embedded bus stands on) --------------------------------------------
 
     /// Appends a message to a topic and returns its offset, from 0 without gaps.
@@ -255,6 +275,8 @@ pub struct NewJob {
     pub idempotency: Option<IdempotencyKey>,
     /// Refuse when the owner has a job that is not terminal.
     pub one_active: bool,
+    /// Whether what becomes of it is to be published; then it has an outbox.
+    pub announced: bool,
     /// Now.
     pub now: Timestamp,
 }

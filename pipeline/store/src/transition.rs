@@ -7,6 +7,7 @@
 use scribed_schemas::account::Account;
 use scribed_schemas::id::AccountId;
 use scribed_schemas::job::{Job, JobState, Lease};
+use scribed_schemas::outbox::{Outbox, Told};
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 
@@ -21,7 +22,7 @@ const DESCRIPTION_CHARS: usize = 256;
 
 /// Makes the job of a submission.
 pub(crate) fn submitted(new: &NewJob) -> Job {
-    Job {
+    let mut job = Job {
         id: new.id,
         owner: new.owner,
         name: new.name.clone(),
@@ -46,7 +47,23 @@ pub(crate) fn submitted(new: &NewJob) -> Job {
         created: new.now,
         updated: new.now,
         finished: None,
+        outbox: new.announced.then(Outbox::default),
+    };
+    entered(&mut job, new.now);
+    job
+}
+
+/// Enters the present state of a job into its outbox, if it has one.
+fn entered(job: &mut Job, at: Timestamp) {
+    let error = job.fault.as_ref().map(|fault| fault.message.clone());
+    if let Some(outbox) = &mut job.outbox {
+        outbox.enter(job.state, at, error);
     }
+}
+
+/// Notes what was published about a job; false, and nothing changes, when that is known already.
+pub(crate) fn told(job: &mut Job, told: Told) -> bool {
+    job.outbox.as_mut().is_some_and(|outbox| outbox.note(told))
 }
 
 /// Answers a submission whose identity is there already: a repeat, unless it is somebody else's.
@@ -70,6 +87,7 @@ pub(crate) fn claimed(job: &mut Job, claim: &ClaimRequest) {
     job.fence += 1;
     job.lease = Some(Lease { holder: claim.holder.clone(), until: claim.until });
     job.updated = claim.now;
+    entered(job, claim.now);
 }
 
 /// Refuses whoever does not hold the job's present lease.
@@ -163,6 +181,7 @@ pub(crate) fn finished(job: &mut Job, outcome: Outcome, now: Timestamp) {
     if job.state.is_terminal() {
         job.finished = Some(now);
     }
+    entered(job, now);
 }
 
 /// Cancels a job; false, and nothing changes, when it is terminal already.
@@ -177,6 +196,7 @@ pub(crate) fn cancelled(job: &mut Job, now: Timestamp) -> bool {
     job.fault = None;
     job.updated = now;
     job.finished = Some(now);
+    entered(job, now);
     true
 }
 

@@ -65,6 +65,7 @@ impl Attempt {
         let put = || store.put_chunk(self.id(), self.job.fence, text.clone(), self.engine.now());
         let came_of_it = self.persist(put).await?;
         tracing::debug!(job = %self.id(), chunk = number, ?came_of_it, "chunk stored");
+        self.engine.has_news(self.id());
         Ok(())
     }
 

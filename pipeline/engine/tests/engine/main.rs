@@ -5,5 +5,6 @@ mod faults;
 mod intake;
 mod jobs;
 mod probes;
+mod publishing;
 mod stops;
 mod trouble;

@@ -58,6 +58,7 @@ impl CqlStore {
                 return Ok(self.written(old, job));
             }
             let mut job = old.job()?;
+            let changes = job.outbox.as_ref().map_or(0, |outbox| outbox.changes);
             let verdict = transition(&mut job);
             if is_remembered && verdict != Ok(true) {
                 self.desk.forget(id);
@@ -66,6 +67,7 @@ impl CqlStore {
             if !verdict? {
                 return Ok(Changed::Left { job, contested: race.is_uncertain() });
             }
+            self.enter_news(changes, &job).await?;
             let new = JobRow::of(&job, old.stored_end, race.op)?;
             self.desk.forget(id);
             let answer = self.db.change(&self.db.say.save_job, new.change(&old)).await;

@@ -61,14 +61,18 @@ impl Entry {
     }
 }
 
-/// Returns the shard of a job. Ids carry time in their high bits and hardly anything in their low
-/// ones, so all bits are mixed (the finaliser of `SplitMix64`).
+/// Returns the shard of a job.
 fn shard(id: JobId) -> i8 {
+    i8::try_from(mixed(id) % SHARDS as u64).unwrap_or(0)
+}
+
+/// Returns an id with all its bits mixed (the finaliser of `SplitMix64`): it carries time in its high
+/// bits and hardly anything in its low ones.
+pub(super) fn mixed(id: JobId) -> u64 {
     let mut mixed = id.0.cast_unsigned();
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    i8::try_from(mixed % SHARDS as u64).unwrap_or(0)
+    mixed ^ (mixed >> 31)
 }
 
 impl CqlStore {

@@ -43,6 +43,7 @@ pub(super) struct JobRow {
     created: i64,
     updated: i64,
     finished: Option<i64>,
+    outbox: Option<String>,
     /// Token of the last change.
     pub(super) op: Uuid,
 }
@@ -64,6 +65,7 @@ pub(super) struct JobChange<'a> {
     not_before: MaybeUnset<i64>,
     updated: MaybeUnset<i64>,
     finished: MaybeUnset<Option<i64>>,
+    outbox: MaybeUnset<Option<&'a str>>,
     op: Uuid,
     expected: Uuid,
 }
@@ -111,6 +113,7 @@ impl JobRow {
             created: job.created.0,
             updated: job.updated.0,
             finished: job.finished.map(|at| at.0),
+            outbox: job.outbox.as_ref().map(to_json).transpose()?,
             op,
         })
     }
@@ -147,6 +150,7 @@ impl JobRow {
             created: Timestamp(self.created),
             updated: Timestamp(self.updated),
             finished: self.finished.map(Timestamp),
+            outbox: self.outbox.as_deref().map(from_json).transpose()?,
         })
     }
 
@@ -167,6 +171,7 @@ impl JobRow {
             not_before: if_new(self.not_before, &old.not_before),
             updated: if_new(self.updated, &old.updated),
             finished: if_new(self.finished, &old.finished),
+            outbox: if_new(self.outbox.as_deref(), &old.outbox.as_deref()),
             op: self.op,
             expected: old.op,
         }

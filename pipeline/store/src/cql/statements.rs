@@ -117,7 +117,7 @@ impl Way {
 const JOB: &str = "SELECT DISTINCT id, owner, name, media, pipeline, options, priority, state, \
      error_count, fault, facts, warnings, progress_frames, ready_chunks, stored_end, \
      planned_chunks, chunk_limit_secs, description, lease_holder, lease_until, fence, not_before, \
-     created, updated, finished, op FROM jobs WHERE id = :id";
+     created, updated, finished, outbox, op FROM jobs WHERE id = :id";
 const ACCOUNT: &str = "SELECT id, username, password_hash, role, active, can_interact, \
      password_epoch, created, updated, logins, op FROM accounts WHERE id = :id";
 const ACCOUNT_NAME: &str = "SELECT account, op FROM account_names WHERE username = :username";
@@ -183,13 +183,13 @@ statements! {
         chunk_limit_secs = :chunk_limit_secs, description = :description, \
         lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence, \
         not_before = :not_before, created = :created, updated = :updated, finished = :finished, \
-        op = :op WHERE id = :id IF op = NULL";
+        outbox = :outbox, op = :op WHERE id = :id IF op = NULL";
     save_job: change = "UPDATE jobs SET state = :state, error_count = :error_count, \
         fault = :fault, facts = :facts, warnings = :warnings, \
         progress_frames = :progress_frames, planned_chunks = :planned_chunks, \
         lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence, \
-        not_before = :not_before, updated = :updated, finished = :finished, op = :op \
-        WHERE id = :id IF op = :expected";
+        not_before = :not_before, updated = :updated, finished = :finished, \
+        outbox = :outbox, op = :op WHERE id = :id IF op = :expected";
     /// First half of a stored chunk.
     save_chunk_count: change = "UPDATE jobs SET ready_chunks = :ready_chunks, \
         stored_end = :stored_end, description = :description, updated = :updated, op = :op \
@@ -233,6 +233,14 @@ statements! {
         VALUES (:owner, :created, :id)";
     remove_owner_open: write = "DELETE FROM owner_open_jobs WHERE owner = :owner \
         AND created = :created AND id = :id";
+
+    // --- outbox -----------------------------------------------------------------------------
+    news: read = "SELECT id, number, at FROM job_news WHERE shard = :shard AND id > :after \
+        LIMIT :max";
+    add_news: write = "INSERT INTO job_news (shard, id, number, at) \
+        VALUES (:shard, :id, :number, :at)";
+    remove_news: write = "DELETE FROM job_news WHERE shard = :shard AND id = :id \
+        AND number < :end";
 
     // --- lists ------------------------------------------------------------------------------
     /// The count of the bucket is void from now on, if it had one.

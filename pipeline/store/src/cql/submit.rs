@@ -142,6 +142,7 @@ impl CqlStore {
     /// Writes the row of a job where there is none, and returns what stands there.
     async fn create_job(&self, draft: &Draft) -> Result<JobRow, Failure> {
         let say = &self.db.say;
+        self.enter_news(0, &draft.job).await?;
         let new = JobRow::of(&draft.job, 0, draft.op())?;
         let mut race = Race::begin();
         loop {

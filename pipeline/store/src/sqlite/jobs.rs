@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use scribed_schemas::id::{AccountId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
+use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 
@@ -44,6 +45,11 @@ pub(super) const PAGE_OF_OWNER: &str = "SELECT jobs.* FROM
      (SELECT id FROM jobs WHERE owner = ?3 ORDER BY created DESC, id DESC LIMIT ?1 OFFSET ?2)
      AS page
      CROSS JOIN jobs ON jobs.id = page.id ORDER BY jobs.created DESC, jobs.id DESC";
+
+/// Jobs behind ?1 with news since ?2 or longer that nobody works on.
+pub(super) const UNTOLD: &str = "SELECT id FROM jobs
+     WHERE has_news = 1 AND state <> 'in_progress' AND id > ?1 AND updated <= ?2
+     ORDER BY id LIMIT ?3";
 
 /// The newest job of an owner that is not done.
 pub(super) const ACTIVE: &str = "SELECT id FROM jobs WHERE owner = ?1 AND finished IS NULL
@@ -284,6 +290,29 @@ pub(super) fn cancel(db: &Connection, id: JobId, now: Timestamp) -> Result<Optio
     Ok(Some(job))
 }
 
+/// Notes what was published about a job.
+pub(super) fn told(db: &Connection, id: JobId, told: Told) -> Result<(), Failure> {
+    if let Some(mut job) = row::find_job(db, id)?
+        && transition::told(&mut job, told)
+    {
+        row::save_job(db, &job)?;
+    }
+    Ok(())
+}
+
+/// Lists jobs of which nobody tells the news.
+pub(super) fn untold(
+    db: &Connection,
+    before: Timestamp,
+    after: Option<JobId>,
+    limit: u32,
+) -> Result<Vec<JobId>, Failure> {
+    let after = after.map_or(i64::MIN, |job| job.0);
+    let mut statement = db.prepare_cached(UNTOLD)?;
+    let ids = statement.query_map((after, before.0, limit), |row| row.get(0).map(JobId))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,6 +347,7 @@ mod tests {
         check(HELD, "USING INDEX jobs_leased");
         check(PAGE_OF_ALL, "USING COVERING INDEX jobs_by_created");
         check(PAGE_OF_OWNER, "USING COVERING INDEX jobs_by_owner (owner=?)");
+        check(UNTOLD, "USING COVERING INDEX jobs_untold");
         check(ACTIVE, "USING INDEX jobs_open (owner=?)");
         check(CHUNKS, "(job=? AND number>? AND number<?)");
         check(NUMBERS, "USING COVERING INDEX sqlite_autoindex_chunks_1 (job=? AND number>?)");

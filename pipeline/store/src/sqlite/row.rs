@@ -106,6 +106,7 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         created: Timestamp(row.get("created")?),
         updated: Timestamp(row.get("updated")?),
         finished: row.get::<_, Option<i64>>("finished")?.map(Timestamp),
+        outbox: row.get::<_, Option<Json<_>>>("outbox")?.map(|json| json.0),
     })
 }
 
@@ -120,11 +121,12 @@ pub(super) fn insert_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> 
     db.prepare_cached(
         "INSERT INTO jobs (id, owner, name, media, pipeline, options, priority, state, error_count,
             fault, facts, warnings, progress_frames, ready_chunks, planned_chunks, chunk_limit_secs,
-            description, lease_holder, lease_until, fence, not_before, created, updated, finished)
+            description, lease_holder, lease_until, fence, not_before, created, updated, finished,
+            outbox, has_news)
          VALUES (:id, :owner, :name, :media, :pipeline, :options, :priority, :state, :error_count,
             :fault, :facts, :warnings, :progress_frames, :ready_chunks, :planned_chunks,
             :chunk_limit_secs, :description, :lease_holder, :lease_until, :fence, :not_before,
-            :created, :updated, :finished)",
+            :created, :updated, :finished, :outbox, :has_news)",
     )?
     .execute(named_params! {
         ":id": job.id.0,
@@ -151,6 +153,8 @@ pub(super) fn insert_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> 
         ":created": job.created.0,
         ":updated": job.updated.0,
         ":finished": job.finished.map(|at| at.0),
+        ":outbox": job.outbox.as_ref().map(Json),
+        ":has_news": job.has_news(),
     })
 }
 
@@ -162,7 +166,8 @@ pub(super) fn save_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> {
             warnings = :warnings, progress_frames = :progress_frames, ready_chunks = :ready_chunks,
             planned_chunks = :planned_chunks, description = :description,
             lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence,
-            not_before = :not_before, updated = :updated, finished = :finished
+            not_before = :not_before, updated = :updated, finished = :finished,
+            outbox = :outbox, has_news = :has_news
          WHERE id = :id",
     )?
     .execute(named_params! {
@@ -182,6 +187,8 @@ pub(super) fn save_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> {
         ":not_before": job.not_before.0,
         ":updated": job.updated.0,
         ":finished": job.finished.map(|at| at.0),
+        ":outbox": job.outbox.as_ref().map(Json),
+        ":has_news": job.has_news(),
     })
 }
 

@@ -9,7 +9,10 @@ use crate::error::ErrorKind;
 pub(super) const APPLICATION_ID: i32 = 0x5343_5242;
 
 /// The migrations in order; the schema version of a file is the number of those applied to it.
-const MIGRATIONS: &[&str] = &[include_str!("../../../../schemas/sqlite/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../schemas/sqlite/0001_first.sql"),
+    include_str!("../../../../schemas/sqlite/0002_outbox.sql"),
+];
 
 /// Refuses files that are not ours or from a newer program, before anything is changed in them.
 pub(super) fn refuse_foreign(db: &Connection) -> Result<(), Failure> {
