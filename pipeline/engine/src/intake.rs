@@ -59,12 +59,14 @@ async fn serve(
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        // `next` is cancel safe by its contract, the others only wait.
+        // `next` is cancel safe by its contract, the others only wait. It comes last, so that a
+        // stream of events does not hold up what ends others.
         tokio::select! {
+            biased;
             () = stop.cancelled() => return Ok(()),
-            delivery = consumer.next() => take(engine, stop, consumer, delivery?, &mut open).await?,
             () = engine.shared.settled.notified() => settle(engine, consumer, &mut open).await?,
             _ = look.tick() => settle(engine, consumer, &mut open).await?,
+            delivery = consumer.next() => take(engine, stop, consumer, delivery?, &mut open).await?,
         }
     }
 }
@@ -139,6 +141,7 @@ async fn settle(
 async fn rest(engine: &Engine, stop: &CancellationToken) {
     let pause = Duration::from_secs(engine.config().unavailable_backoff_secs.max(1));
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = tokio::time::sleep(pause) => {}
     }

@@ -139,6 +139,7 @@ impl Attempt {
         let mut work = std::pin::pin!(self.work());
         let mut beside = std::pin::pin!(async {
             tokio::select! {
+                biased;
                 () = self.keep_lease() => self.flag.trip(),
                 () = self.keep_notes() => {}
             }
@@ -147,6 +148,7 @@ impl Attempt {
         loop {
             // Both futures are pinned outside the loop.
             tokio::select! {
+                biased;
                 work = &mut work => return work,
                 () = &mut beside, if is_ours => is_ours = false,
             }

@@ -24,12 +24,13 @@ const JITTER: f64 = 0.2;
 pub(crate) fn outcome(job: &Job, fault: Fault, config: &Config, now: Timestamp) -> Outcome {
     if fault.code == FaultCode::Unavailable {
         let pause = Duration::from_secs(config.unavailable_backoff_secs);
-        return Outcome::Retry { fault, not_before: now.plus(varied(pause)) };
+        return Outcome::Retry { fault, not_before: now.plus(varied(pause, job)) };
     }
     if fault.code.is_final() || is_last(job, fault.code, config) {
         return Outcome::Failed(fault);
     }
-    Outcome::Retry { fault, not_before: now.plus(varied(pause(job.error_count, config))) }
+    let pause = pause(job.error_count, config);
+    Outcome::Retry { fault, not_before: now.plus(varied(pause, job)) }
 }
 
 /// Returns whether a charged fault uses up the job's attempts.
@@ -47,12 +48,26 @@ fn pause(earlier: u32, config: &Config) -> Duration {
     Duration::from_secs(step)
 }
 
-fn varied(pause: Duration) -> Duration {
-    pause.mul_f64(rand::random_range(1.0 - JITTER..=1.0 + JITTER))
+/// Varies a pause by job and attempt: no chance is needed, so that the same history has the same end.
+fn varied(pause: Duration, job: &Job) -> Duration {
+    let mixed = mixed(job.id.0.cast_unsigned() ^ job.fence.cast_unsigned().rotate_left(32));
+    let share = f64::from(u32::try_from(mixed >> 32).unwrap_or(0)) / f64::from(u32::MAX);
+    pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * share)
+}
+
+/// Spreads numbers that lie close together over all of them (the finaliser of `SplitMix64`).
+const fn mixed(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use scribed_schemas::id::JobId;
+
     use super::*;
     use crate::testing::a_job;
 
@@ -85,6 +100,18 @@ mod tests {
         pauses(&after(1, Some(FaultCode::StageFailed), FaultCode::StageFailed), 10.0);
         let third = after(2, Some(FaultCode::StageFailed), FaultCode::StageFailed);
         assert!(matches!(third, Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn jobs_that_failed_together_return_one_by_one() {
+        let pause = |id, fence| {
+            let job = Job { id: JobId(id), fence, ..a_job() };
+            varied(Duration::from_secs(10), &job).as_millis()
+        };
+        let pauses: BTreeSet<_> = (1..=100).map(|id| pause(id, 1)).collect();
+        assert!(pauses.len() > 90, "{pauses:?}");
+        assert!(pauses.first() < Some(&8_500) && pauses.last() > Some(&11_500), "{pauses:?}");
+        assert_ne!(pause(1, 1), pause(1, 2), "each attempt draws anew");
     }
 
     #[test]

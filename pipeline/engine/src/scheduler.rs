@@ -24,10 +24,11 @@ pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
         let pause = fill(engine, stop, &mut running).await;
         // Every arm only waits, or takes what is kept until it is taken.
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
-            () = tokio::time::sleep(pause) => {}
-            () = engine.shared.work.notified() => {}
             Some(ended) = running.join_next() => after(engine, stop, &ended).await,
+            () = engine.shared.work.notified() => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
     drain(engine, running).await;
@@ -69,6 +70,7 @@ async fn after(
         Ok(Ended::Settled) => {}
         Ok(Ended::Away) => {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(pause(engine)) => {}
             }

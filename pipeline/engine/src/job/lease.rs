@@ -140,6 +140,7 @@ impl Attempt {
     async fn complain(&self, error: &scribed_store::Error, pause: &mut Duration) {
         tracing::warn!(job = %self.id(), %error, "the store does not take it; trying again");
         tokio::select! {
+            biased;
             () = self.flag.tripped() => {}
             () = tokio::time::sleep(*pause) => {}
         }

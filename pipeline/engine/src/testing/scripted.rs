@@ -223,6 +223,7 @@ impl ScriptedRecogniser {
     /// Waits for the gate or the flag.
     async fn wait(&self, text: &str) -> Result<String, RunError> {
         tokio::select! {
+            biased;
             permit = self.stage.gate.acquire() => {
                 permit.expect("the gate is never closed").forget();
                 Ok(text.to_owned())
