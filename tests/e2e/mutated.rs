@@ -128,7 +128,7 @@ fn send(wire: &Wire, owner: &str, mutants: usize) {
         }
         let event = fresh(&mut dice, "mutant", number);
         let mutate = MUTATIONS[number % MUTATIONS.len()];
-        let payload = mutate(&mut dice, event, number / MUTATIONS.len());
+        let payload = mutate(&mut dice, &event, number / MUTATIONS.len());
         let key = dice.bytes(8);
         wire.send(key, payload);
     }

@@ -59,7 +59,7 @@ pub struct Chosen {
     /// All that are listed
     #[arg(long)]
     pub all: bool,
-    /// All with this reason, e.g. no_such_owner
+    /// All with this reason, e.g. malformed
     #[arg(long, value_name = "WORD")]
     pub reason: Option<String>,
 }

@@ -60,9 +60,9 @@ async fn answer(
         DeadLetters::List { reason, settled, limit, skip, listing } => {
             let found = book.newest(reason.as_deref(), *settled, *skip, *limit).await?;
             if listing.json {
-                output::json(&found.rows)?
+                output::json(&found.rows)?;
             } else {
-                print::list(&found)
+                print::list(&found);
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -35,7 +35,7 @@ impl Dice {
 }
 
 /// Makes a damaged payload of an event; the number counts the uses of the mutation.
-type Mutation = fn(&mut Dice, Value, usize) -> Vec<u8>;
+type Mutation = fn(&mut Dice, &Value, usize) -> Vec<u8>;
 
 /// Every mutation.
 pub(super) const MUTATIONS: [Mutation; 20] = [
@@ -68,8 +68,8 @@ fn bytes(event: &Value) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-fn flipped_bits(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
-    let mut bytes = bytes(&event);
+fn flipped_bits(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut bytes = bytes(event);
     for _ in 0..=dice.below(8) {
         let index = dice.below(bytes.len());
         bytes[index] ^= 1 << dice.below(8);
@@ -78,8 +78,8 @@ fn flipped_bits(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
 }
 
 /// Most of an event is its recording, in which a flip leaves the event whole.
-fn one_flipped_bit_outside_the_recording(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
-    let mut bytes = bytes(&event);
+fn one_flipped_bit_outside_the_recording(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut bytes = bytes(event);
     let data = event["media"]["data"].as_str().unwrap().as_bytes();
     let begin = bytes.windows(data.len()).position(|window| window == data).unwrap();
     let index = dice.below(bytes.len() - data.len());
@@ -88,63 +88,66 @@ fn one_flipped_bit_outside_the_recording(dice: &mut Dice, event: Value, _: usize
     bytes
 }
 
-fn cut_short(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
-    let mut bytes = bytes(&event);
+fn cut_short(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut bytes = bytes(event);
     bytes.truncate(dice.below(bytes.len()));
     bytes
 }
 
-fn nothing(dice: &mut Dice, _: Value, _: usize) -> Vec<u8> {
+fn nothing(dice: &mut Dice, _: &Value, _: usize) -> Vec<u8> {
     dice.of(&[&b""[..], b"null", b" ", b"{}", b"\0", b"\"\""]).to_vec()
 }
 
-fn junk(dice: &mut Dice, _: Value, number: usize) -> Vec<u8> {
+fn junk(dice: &mut Dice, _: &Value, number: usize) -> Vec<u8> {
     dice.bytes(if number < 10 { LARGE_JUNK } else { 1_000 })
 }
 
-fn no_utf8(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
-    let mut bytes = bytes(&event);
+fn no_utf8(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut bytes = bytes(event);
     let name = bytes.windows(7).position(|window| window == b"mutant ").unwrap();
     bytes[name] = dice.of(&[0x80, 0xc0, 0xf8, 0xff]);
     bytes
 }
 
-fn too_deep(dice: &mut Dice, _: Value, _: usize) -> Vec<u8> {
+fn too_deep(dice: &mut Dice, _: &Value, _: usize) -> Vec<u8> {
     let (open, close) = dice.of(&[("[", "]"), (r#"{"a":"#, "}")]);
     format!("{}1{}", open.repeat(10_000), close.repeat(10_000)).into_bytes()
 }
 
-fn too_deep_in_a_corner(_: &mut Dice, event: Value, _: usize) -> Vec<u8> {
+fn too_deep_in_a_corner(_: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     event.to_string().replacen('{', &format!(r#"{{"more":{deep},"#), 1).into_bytes()
 }
 
-fn endless_number(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
+fn endless_number(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
     let number = format!("{}{}", dice.of(&["", "-"]), "7".repeat(1_000));
     let member = dice.of(&["more", "priority", "name"]);
-    let mut event = event;
+    let mut event = event.clone();
     event.as_object_mut().unwrap().remove(member);
     event.to_string().replacen('{', &format!(r#"{{"{member}":{number},"#), 1).into_bytes()
 }
 
-fn a_member_twice(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
+fn a_member_twice(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
     let member = dice.of(&["id", "owner", "media", "schema", "name"]);
     let value = dice.of(&[event[member].clone(), json!("other"), json!(null)]);
     event.to_string().replacen('{', &format!(r#"{{"{member}":{value},"#), 1).into_bytes()
 }
 
-fn wrong_type(dice: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
+fn wrong_type(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut event = event.clone();
     let member = dice.of(&["id", "owner", "media", "schema", "name", "language", "priority"]);
     event[member] = dice.of(&[json!(7), json!([1]), json!({"a": 1}), json!(true), json!(1.5)]);
     bytes(&event)
 }
 
-fn unknown_major_version(dice: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
+fn unknown_major_version(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut event = event.clone();
     event["schema"] = dice.of(&["scribed.upload/2", "scribed.upload/", "scribed.job/1", ""]).into();
     bytes(&event)
 }
 
-fn wrong_media(dice: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
+fn wrong_media(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut event = event.clone();
     event["media"] = dice.of(&[
         json!({}),
         json!({"ftp": "ftp://example.org/a.wav"}),
@@ -159,43 +162,48 @@ fn wrong_media(dice: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
     bytes(&event)
 }
 
-fn no_owner(dice: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
+fn no_owner(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut event = event.clone();
     let long = "x".repeat(10_000);
     event["owner"] = dice.of(&["", "nobody", "no\u{0}body", "' OR 1=1 --", long.as_str()]).into();
     bytes(&event)
 }
 
-fn impossible_id(dice: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
+fn impossible_id(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut event = event.clone();
     event["id"] = dice.of(&[String::new(), "ü".repeat(201), "x".repeat(100_000)]).into();
     bytes(&event)
 }
 
-fn no_base64(dice: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
+fn no_base64(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut event = event.clone();
     let large = "A".repeat(700_004);
     event["media"]["data"] = dice.of(&["*", "AAA", "AA==AA", "AB\nAB", large.as_str()]).into();
     bytes(&event)
 }
 
-fn callback(_: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
+fn callback(_: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut event = event.clone();
     event["callback"] = json!({"url": "https://example.org/done"});
     bytes(&event)
 }
 
-fn a_member_missing(dice: &mut Dice, mut event: Value, _: usize) -> Vec<u8> {
+fn a_member_missing(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut event = event.clone();
     let member = dice.of(&["id", "owner", "media", "schema"]);
     event.as_object_mut().unwrap().remove(member);
     bytes(&event)
 }
 
-fn bytes_put_in(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
-    let mut bytes = bytes(&event);
+fn bytes_put_in(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+    let mut bytes = bytes(event);
     let (index, count) = (dice.below(bytes.len()), 1 + dice.below(40));
     let put_in = dice.bytes(count);
     bytes.splice(index..index, put_in);
     bytes
 }
 
-fn another_document(dice: &mut Dice, event: Value, _: usize) -> Vec<u8> {
+fn another_document(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
     let twice = format!("{event}{event}");
     let inside = json!([event]).to_string();
     let cloud = json!({"specversion": "0.3", "id": "a", "data": event}).to_string();

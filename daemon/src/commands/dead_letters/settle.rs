@@ -183,6 +183,8 @@ impl Clerk<'_> {
             chunk_limit_secs: job.chunk_limit_secs,
             idempotency: Some(IdempotencyKey { key: name.clone(), fingerprint: name }),
             one_active: false,
+            // As the job that was given up: others are told of this one as they were of that.
+            announced: job.outbox.is_some(),
             now,
         }
     }

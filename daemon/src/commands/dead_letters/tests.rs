@@ -106,6 +106,7 @@ impl Desk {
             chunk_limit_secs: 30,
             idempotency: None,
             one_active: false,
+            announced: false,
             now: at,
         };
         assert!(matches!(self.store.submit(new).await.unwrap(), Submitted::Created(_)));
@@ -122,9 +123,9 @@ impl Desk {
     }
 }
 
-fn failed() -> Option<Outcome> {
+fn failed() -> Outcome {
     let fault = Fault { code: FaultCode::Deadline, message: "nothing moved".to_owned() };
-    Some(Outcome::Failed(fault))
+    Outcome::Failed(fault)
 }
 
 #[tokio::test]
@@ -203,7 +204,7 @@ async fn what_did_not_come_from_the_uploads_is_left_as_it_is() {
 #[tokio::test]
 async fn the_recording_of_a_dead_job_becomes_another_job_once() {
     let desk = Desk::new();
-    let dead = desk.submitted(failed()).await;
+    let dead = desk.submitted(Some(failed())).await;
     desk.job(dead).await;
     let id = format!("job:{dead}:3");
     assert_eq!(desk.settle(&[&id], Deed::Retry).await.settled, 1);

@@ -119,7 +119,7 @@ impl Reading {
         for partition in 0..partitions {
             let asked = client.fetch_watermarks(&self.broker_topic, partition, self.patience);
             let (first, end) = asked.map_err(|error| {
-                self.failed(format!("find the end of partition {partition} of"), &error)
+                self.failed(&format!("find the end of partition {partition} of"), &error)
             })?;
             if first < end {
                 ends.insert(partition, end);
@@ -133,9 +133,9 @@ impl Reading {
         for partition in ends.keys() {
             partitions
                 .add_partition_offset(&self.broker_topic, *partition, Offset::Beginning)
-                .map_err(|error| self.failed("begin to read".to_owned(), &error))?;
+                .map_err(|error| self.failed("begin to read", &error))?;
         }
-        client.assign(&partitions).map_err(|error| self.failed("begin to read".to_owned(), &error))
+        client.assign(&partitions).map_err(|error| self.failed("begin to read", &error))
     }
 
     /// Reads until every partition is at its end, or nobody listens any more.
@@ -153,7 +153,7 @@ impl Reading {
                     None
                 }
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => {
-                    Some(Step::Failed(self.failed("read".to_owned(), &error)))
+                    Some(Step::Failed(self.failed("read", &error)))
                 }
                 // News; the context has logged them, and the client tries again.
                 Some(Err(_)) => continue,
@@ -174,14 +174,14 @@ impl Reading {
         tell.blocking_send(Step::End).ok();
     }
 
-    fn failed(&self, attempt: String, error: &KafkaError) -> Error {
+    fn failed(&self, attempt: &str, error: &KafkaError) -> Error {
         Error::caused(format!("{attempt} {}", self.topic), self.news.explain(error))
     }
 
     fn silent(&self) -> Error {
         let error =
             KafkaError::MessageConsumption(rdkafka::types::RDKafkaErrorCode::RequestTimedOut);
-        self.failed(format!("go on for {:?} to read", self.patience), &error)
+        self.failed(&format!("go on for {:?} to read", self.patience), &error)
     }
 }
 

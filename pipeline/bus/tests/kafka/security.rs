@@ -26,7 +26,7 @@ fn certificate(name: &str) -> Option<PathBuf> {
     variable("CERTIFICATES").map(|folder| PathBuf::from(folder).join(name))
 }
 
-fn login(mechanism: Mechanism, password: &str) -> Option<Sasl> {
+fn login(mechanism: Mechanism, password: &str) -> Sasl {
     let username = variable("USER").unwrap_or_default();
     Some(Sasl { mechanism, username, password: Some(Secret::new(password)), password_file: None })
 }
@@ -55,7 +55,7 @@ async fn every_mechanism_lets_in_who_knows_the_password() {
         ("scram256", Mechanism::ScramSha256),
         ("scram512", Mechanism::ScramSha512),
     ] {
-        let security = Security { sasl: login(mechanism, &password), ..Security::default() };
+        let security = Security { sasl: Some(login(mechanism, &password)), ..Security::default() };
         let Some(config) = at(test, "SASL", security).await else { return };
         used(config).await;
     }
@@ -63,7 +63,7 @@ async fn every_mechanism_lets_in_who_knows_the_password() {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused_and_never_repeated() {
-    let sasl = login(Mechanism::ScramSha512, "hunter2-is-wrong");
+    let sasl = Some(login(Mechanism::ScramSha512, "hunter2-is-wrong"));
     let security = Security { sasl, ..Security::default() };
     let Some(config) = at("wrong", "SASL", security).await else { return };
     let said = refused(config).await;
@@ -106,7 +106,7 @@ async fn brokers_that_a_stranger_vouches_for_are_not_trusted() {
 
 #[tokio::test]
 async fn a_login_over_tls_needs_no_certificate() {
-    let sasl = login(Mechanism::Plain, &variable("PASSWORD").unwrap_or_default());
+    let sasl = Some(login(Mechanism::Plain, &variable("PASSWORD").unwrap_or_default()));
     let security = Security { tls: true, ca: certificate("ca.pem"), sasl, ..Security::default() };
     let Some(config) = at("both", "SASL_TLS", security).await else { return };
     used(config).await;

@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
-/// Reads one value and those inside it; serde_json bounds how deep they may lie.
+/// Reads one value and those inside it; `serde_json` bounds how deep they may lie.
 struct Reader;
 
 impl<'de> DeserializeSeed<'de> for Reader {

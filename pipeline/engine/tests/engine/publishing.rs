@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use scribed_bus::{Bus, Consumer, Error, MemoryBus, Message, Result};
+use scribed_bus::{Browser, Bus, Consumer, Error, MemoryBus, Message, Result};
 use scribed_engine::Config;
 use scribed_engine::testing::Bench;
 use scribed_schemas::event::{DEAD_LETTERS, STATES, TRANSCRIPTS};
@@ -32,6 +32,10 @@ impl Bus for Flaky {
 
     async fn subscribe(&self, topic: &str, group: &str) -> Result<Box<dyn Consumer>> {
         self.inner.subscribe(topic, group).await
+    }
+
+    async fn browse(&self, topic: &str) -> Result<Box<dyn Browser>> {
+        self.inner.browse(topic).await
     }
 }
 
