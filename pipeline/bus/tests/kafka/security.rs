@@ -28,7 +28,7 @@ fn certificate(name: &str) -> Option<PathBuf> {
 
 fn login(mechanism: Mechanism, password: &str) -> Sasl {
     let username = variable("USER").unwrap_or_default();
-    Some(Sasl { mechanism, username, password: Some(Secret::new(password)), password_file: None })
+    Sasl { mechanism, username, password: Some(Secret::new(password)), password_file: None }
 }
 
 /// Publishes and consumes one message.

@@ -106,6 +106,21 @@ impl Broker {
         (partition, as_offset(log.len() - 1))
     }
 
+    /// Returns every message of a topic, each partition's in order.
+    pub(crate) fn all(&mut self, topic: &str) -> Vec<Delivery> {
+        let name = topic;
+        let partitions = &self.topic(topic).partitions;
+        let logs = partitions.iter().flat_map(|(partition, log)| {
+            log.iter().enumerate().map(|(offset, message)| Delivery {
+                topic: name.to_owned(),
+                partition: *partition,
+                offset: as_offset(offset),
+                message: message.clone(),
+            })
+        });
+        logs.collect()
+    }
+
     /// Adds a member to a group.
     pub(crate) fn join(
         &mut self,

@@ -15,7 +15,8 @@ impl Checker {
         }
         let lacks = |name: &&String| !self.named.contains_key(*name);
         let missing = self.expected.keys().find(lacks);
-        missing.map(|name| format!("{name} has no job"))
+        let missing = missing.map(|name| format!("{name} has no job"));
+        missing.or_else(|| self.jobs.values().find_map(|job| self.untold(job)))
     }
 
     /// Checks the end, with offsets as partition, end of the log, and committed.
@@ -30,9 +31,15 @@ impl Checker {
             let detail = format!("the bad event {partition}@{offset} has no dead letter");
             self.breaks("f", detail);
         }
+        let untold: Vec<_> = self.jobs.values().filter_map(|job| self.untold(job)).collect();
+        for detail in untold {
+            self.breaks("i", detail);
+        }
         let found: Vec<_> =
             self.expected.iter().filter_map(|(name, e)| self.verdict(name, e)).collect();
-        found.into_iter().for_each(|(letter, detail)| self.breaks(letter, detail));
+        for (letter, detail) in found {
+            self.breaks(letter, detail);
+        }
     }
 
     /// Returns what is wrong with how a submission ended.
