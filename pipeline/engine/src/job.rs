@@ -15,13 +15,14 @@
 //! cancellation or a lost lease the store refuses that, which is right and quiet.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use scribed_schemas::id::JobId;
 use scribed_schemas::job::{Fault, FaultCode, Job};
 use scribed_schemas::time::Timestamp;
 use scribed_store::{FactsNote, Outcome};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::cancel::CancelFlag;
@@ -62,8 +63,9 @@ struct Attempt {
     until: AtomicI64,
     /// Frames that were worked through.
     progress: AtomicI64,
-    /// Version of the findings that is stored.
-    noted: AtomicU64,
+    /// Version of the findings that is stored. Held across the call that stores them: of two notes
+    /// under way the older could come last, and what it does not know yet would be lost.
+    noted: Mutex<u64>,
 }
 
 /// What the work on a recording came to.
@@ -104,7 +106,7 @@ pub(crate) async fn attempt(engine: Engine, job: Job, stop: CancellationToken) -
         findings: Findings::starting_with(job.facts.clone(), job.warnings.clone()),
         until: AtomicI64::new(until.0),
         progress: AtomicI64::new(job.progress_frames),
-        noted: AtomicU64::new(0),
+        noted: Mutex::new(0),
         engine,
         job,
         flag,
@@ -186,7 +188,8 @@ impl Attempt {
     /// Stores what stages report, for as long as it is polled.
     async fn keep_notes(&self) {
         loop {
-            self.findings.newer_than(self.noted.load(Ordering::Relaxed)).await;
+            let noted = *self.noted.lock().await;
+            self.findings.newer_than(noted).await;
             if self.note_news().await.is_err() {
                 return;
             }
@@ -195,14 +198,15 @@ impl Attempt {
 
     /// Stores what stages reported since the last time.
     async fn note_news(&self) -> Result<(), Stopped> {
+        let mut noted = self.noted.lock().await;
         let found = self.findings.now();
         let version = found.version;
-        if version == self.noted.load(Ordering::Relaxed) {
+        if version == *noted {
             return Ok(());
         }
         let warnings = Some(found.warnings);
         self.note(FactsNote { facts: found.facts, warnings, planned_chunks: None }).await?;
-        self.noted.fetch_max(version, Ordering::Relaxed);
+        *noted = version;
         Ok(())
     }
 

@@ -130,6 +130,7 @@ pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
         // Every arm only waits, or takes what is kept until it is taken, but for the look, which may be
         // broken off and made again.
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             () = engine.shared.news.wake.notified() => {}
             Some(_) = tellers.join_next() => {}

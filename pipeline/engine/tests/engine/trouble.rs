@@ -36,6 +36,23 @@ async fn a_finished_chunk_waits_for_a_store_that_is_full_or_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_warning_outlives_an_older_note_that_the_store_took_late() {
+    let (bench, store) = bench();
+    // The first note tells what the recording is, and is made again after a while.
+    store.fail(fault("note_facts", Calls::Nth(1), ErrorKind::Unavailable));
+    let id = bench.submit("!refuse one\ntwo\n!wait three").await;
+    let running = bench.start();
+    bench.until(id, |job| job.ready_chunks == 2).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    bench.runner.release(1);
+    let job = bench.until_state(id, JobState::CompletedPartially).await;
+    let told: Vec<_> = job.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    assert_eq!(told, ["chunk_given_up"]);
+    assert!(job.facts.is_some());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_chunk_whose_answer_was_lost_is_stored_once() {
     let (bench, store) = bench();
     store.fail(PlannedFault {

@@ -10,17 +10,19 @@
 //! | f | a good event has one job, a bad one its dead letter, and nothing is lost |
 //! | g | only faults of the job's own are charged to it |
 //! | h | in the end everything is terminal and committed |
+//! | i | every change of state, every chunk and the whole text are published, under one id with one content, and the last state comes last |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use scribed_schemas::id::JobId;
-use scribed_schemas::job::Job;
+use scribed_schemas::job::{Job, JobState};
 
 use crate::script::Script;
 
 mod end;
 mod jobs;
 mod messages;
+mod news;
 mod texts;
 
 use messages::Posted;
@@ -56,6 +58,10 @@ pub(crate) struct Checker {
     posted: BTreeMap<(i32, i64), Posted>,
     /// Ids of dead letters.
     letters: BTreeSet<String>,
+    /// The states that each job had, one after the other.
+    states: BTreeMap<JobId, Vec<JobState>>,
+    /// What was published about jobs, by id.
+    news: BTreeMap<String, Vec<u8>>,
     /// What was submitted, by name; an answered submission has its job.
     expected: BTreeMap<String, Expected>,
 }

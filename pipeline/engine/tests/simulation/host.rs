@@ -230,7 +230,7 @@ impl Host {
             plans: Plans::from_shapes(&[pipeline], &shapes()).expect("the pipeline fits"),
             clock: Arc::clone(life) as Arc<dyn scribed_engine::Clock>,
             ids: Arc::new(IdGenerator::new(self.node)),
-            config: Config { slots: self.slots, ..Config::default() },
+            config: Config { slots: self.slots, publish: Some(true), ..Config::default() },
             holder: self.name.clone(),
         })
     }

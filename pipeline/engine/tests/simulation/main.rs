@@ -72,11 +72,12 @@ fn every_planted_fault_is_found() {
     for (planted, letters) in Planted::ALL {
         let found = (0..FOUND_WITHIN).find_map(|seed| {
             let report = run(seed, Some(planted), Telling::Quiet);
-            report.broken.first().map(|broken| (seed, broken.clone()))
+            (!report.broken.is_empty()).then_some((seed, report.broken))
         });
         let (seed, broken) = found.unwrap_or_else(|| panic!("{planted:?} is not found"));
-        println!("{planted:?} shows in seed {seed}: ({}) {}", broken.invariant, broken.detail);
-        assert!(letters.contains(&broken.invariant), "{planted:?} shows as {broken:?}");
+        let shows = broken.iter().find(|broken| letters.contains(&broken.invariant));
+        let shows = shows.unwrap_or_else(|| panic!("{planted:?} shows as {broken:?}"));
+        println!("{planted:?} shows in seed {seed}: ({}) {}", shows.invariant, shows.detail);
     }
 }
 

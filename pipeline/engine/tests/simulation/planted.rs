@@ -27,11 +27,13 @@ pub(crate) enum Planted {
     ForgottenEvent,
     /// The bus forgets a dead letter that it has taken.
     ForgottenLetter,
+    /// The bus forgets news of a job that it has taken.
+    ForgottenNews,
 }
 
 impl Planted {
-    /// Every planted fault, with the invariant that it breaks.
-    pub(crate) const ALL: [(Self, &'static [&'static str]); 12] = [
+    /// Every planted fault, with the invariants as which it may show.
+    pub(crate) const ALL: [(Self, &'static [&'static str]); 13] = [
         (Self::SharedLease, &["a"]),
         (Self::OldFence, &["a"]),
         (Self::FallingFence, &["b"]),
@@ -44,5 +46,6 @@ impl Planted {
         (Self::FallingOffset, &["e"]),
         (Self::ForgottenEvent, &["f"]),
         (Self::ForgottenLetter, &["e", "f"]),
+        (Self::ForgottenNews, &["i"]),
     ];
 }

@@ -7,6 +7,7 @@ use scribed_schemas::account::Account;
 use scribed_schemas::id::{AccountId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
+use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 use scribed_store::{
@@ -338,6 +339,24 @@ impl Store for SimStore {
             Ok(cancelled)
         };
         self.around("cancel", Write, cancel).await
+    }
+
+    async fn told(&self, id: JobId, told: Told) -> Result<()> {
+        let note = async {
+            self.rows().told(id, told).await?;
+            self.life.note(format_args!("has told of job {id}: {told:?}"));
+            self.observe(id).await
+        };
+        self.around("told", Write, note).await
+    }
+
+    async fn untold(
+        &self,
+        before: Timestamp,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        self.around("untold", Read, self.rows().untold(before, after, limit)).await
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

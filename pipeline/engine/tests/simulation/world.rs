@@ -13,7 +13,7 @@ use scribed_schemas::id::AccountId;
 use scribed_schemas::time::Timestamp;
 use scribed_store::Store;
 
-use crate::bus::{Broker, Commits, Style};
+use crate::bus::{Broker, Commits, Moved, Style};
 use crate::checker::Broken;
 use crate::dice::Dice;
 use crate::host::Host;
@@ -23,7 +23,7 @@ use crate::plan::{Action, BUSY, OWNERS, Plan};
 use crate::planted::Planted;
 use crate::sim::{Sim, millis};
 use crate::trace::Telling;
-use crate::weather::Weather;
+use crate::weather::{Part, Weather};
 
 /// When everything must have ended at the latest: lease ends and pauses that were set by a clock an
 /// hour ahead are waited for.
@@ -145,14 +145,19 @@ impl World {
                 break;
             }
             if self.now > END {
+                self.end();
                 let why = open.unwrap_or_default();
                 self.sim.check(|checker| checker.never_ends(format!("there is no end: {why}")));
             }
         }
         if self.is_well() {
-            let ends = self.sim.broker(|broker| broker.ends(UPLOADS, "scribed"));
-            self.sim.check(|checker| checker.end(&ends));
+            self.end();
         }
+    }
+
+    fn end(&self) {
+        let ends = self.sim.broker(|broker| broker.ends(UPLOADS, "scribed"));
+        self.sim.check(|checker| checker.end(&ends));
     }
 
     fn report(self, seed: u64) -> Report {
@@ -200,7 +205,7 @@ impl World {
         let is_alive = |(name, life): &(String, u32)| {
             let host = hosts.iter().find(|host| host.name == *name);
             host.is_some_and(|host| host.shows_life(*life, *now))
-                && sim.reaches(crate::weather::Part::Bus, name, *now)
+                && sim.reaches(Part::Bus, name, *now)
         };
         let (moved, _) = sim.roll(|dice| sim.broker(|broker| broker.pass(*now, dice, is_alive)));
         self.tell(&moved);
@@ -208,8 +213,8 @@ impl World {
         self.sim.changed.notify_waiters();
     }
 
-    fn tell(&self, moved: &[crate::bus::Moved]) {
-        for crate::bus::Moved { topic, partition, from, to } in moved {
+    fn tell(&self, moved: &[Moved]) {
+        for Moved { topic, partition, from, to } in moved {
             self.note(format_args!("{topic}/{partition} is committed from {from} to {to}"));
             self.sim.check(|checker| checker.moved(topic, *partition, *from, *to));
         }

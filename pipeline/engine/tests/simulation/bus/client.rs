@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scribed_bus::{Bus, Consumer, Delivery, Error, Message, Result};
-use scribed_schemas::event::{DEAD_LETTERS, UPLOADS};
+use scribed_schemas::event::{DEAD_LETTERS, STATES, TRANSCRIPTS, UPLOADS};
 
 use super::{Moved, Place, PutOut};
 use crate::life::{Access, Life};
@@ -49,9 +49,13 @@ impl Bus for SimBus {
     async fn publish(&self, topic: &str, message: Message) -> Result<()> {
         let life = &self.life;
         self.around("publish", || {
-            let is_forgotten = (life.sim.breaks(Planted::ForgottenEvent) && topic == UPLOADS)
-                || (life.sim.breaks(Planted::ForgottenLetter) && topic == DEAD_LETTERS);
-            if is_forgotten && life.sim.roll(|dice| dice.in_thousand(300)) {
+            let forgets = match topic {
+                UPLOADS => life.sim.breaks(Planted::ForgottenEvent),
+                DEAD_LETTERS => life.sim.breaks(Planted::ForgottenLetter),
+                STATES | TRANSCRIPTS => life.sim.breaks(Planted::ForgottenNews),
+                _ => false,
+            };
+            if forgets && life.sim.roll(|dice| dice.in_thousand(300)) {
                 return;
             }
             let (partition, offset) =

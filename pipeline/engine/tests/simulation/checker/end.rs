@@ -15,7 +15,8 @@ impl Checker {
         }
         let lacks = |name: &&String| !self.named.contains_key(*name);
         let missing = self.expected.keys().find(lacks);
-        missing.map(|name| format!("{name} has no job"))
+        let missing = missing.map(|name| format!("{name} has no job"));
+        missing.or_else(|| self.jobs.values().find_map(|job| self.untold(job)))
     }
 
     /// Checks the end, with offsets as partition, end of the log, and committed.
@@ -30,6 +31,8 @@ impl Checker {
             let detail = format!("the bad event {partition}@{offset} has no dead letter");
             self.breaks("f", detail);
         }
+        let untold: Vec<_> = self.jobs.values().filter_map(|job| self.untold(job)).collect();
+        untold.into_iter().for_each(|detail| self.breaks("i", detail));
         let found: Vec<_> =
             self.expected.iter().filter_map(|(name, e)| self.verdict(name, e)).collect();
         found.into_iter().for_each(|(letter, detail)| self.breaks(letter, detail));
@@ -53,6 +56,9 @@ impl Checker {
             let ends_so = matches!(job.state, JobState::Cancelled | JobState::CompletedPartially);
             let is_right = ends_so && (job.state == JobState::Cancelled) == (job.ready_chunks == 0);
             return if is_right { None } else { detail("a cancelled job ended otherwise") };
+        }
+        if self.lacks_letter(job) {
+            return Some(("f", format!("the dead letter of job {id} is lost: {job:?}")));
         }
         self.outcome(job, &expected.script).and_then(detail)
     }
@@ -89,15 +95,15 @@ impl Checker {
                 Some("a failed job says why")
             }
             JobState::Cancelled => Some("nobody cancelled it"),
-            _ => self.letter(job),
+            _ => None,
         }
     }
 
     /// Returns whether a job whose attempts are used up lacks its dead letter.
-    fn letter(&self, job: &Job) -> Option<&'static str> {
+    fn lacks_letter(&self, job: &Job) -> bool {
         let is_given_up = job.state == JobState::ProcessingFail
             && job.fault.as_ref().is_some_and(|fault| !fault.code.is_final());
         let id = format!("job:{}:{}", job.id, job.error_count);
-        (is_given_up && !self.letters.contains(&id)).then_some("its dead letter is lost")
+        is_given_up && !self.letters.contains(&id)
     }
 }

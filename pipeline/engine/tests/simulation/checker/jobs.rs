@@ -53,7 +53,12 @@ impl Checker {
 
     /// Sees a job as it is now.
     pub(crate) fn saw(&mut self, job: &Job) {
-        let Some(before) = self.jobs.insert(job.id, job.clone()) else { return };
+        let before = self.jobs.insert(job.id, job.clone());
+        let now = (job.state, job.fence);
+        if before.as_ref().is_none_or(|before| (before.state, before.fence) != now) {
+            self.states.entry(job.id).or_default().push(job.state);
+        }
+        let Some(before) = before else { return };
         let id = job.id;
         if job.fence < before.fence {
             self.breaks("b", format!("job {id}: fence {} after {}", job.fence, before.fence));

@@ -2,7 +2,7 @@
 
 use scribed_bus::Message;
 use scribed_engine::dead_letter::ID;
-use scribed_schemas::event::{DEAD_LETTERS, STATES, StateEvent, UPLOADS};
+use scribed_schemas::event::{DEAD_LETTERS, STATES, TRANSCRIPTS, UPLOADS};
 
 use super::Checker;
 
@@ -41,7 +41,7 @@ impl Checker {
                 self.posted.insert((partition, offset), posted);
             }
             DEAD_LETTERS => self.buried(message),
-            STATES => self.announced(message),
+            STATES | TRANSCRIPTS => self.told_others(message),
             _ => {}
         }
     }
@@ -60,19 +60,6 @@ impl Checker {
             }
         }
         self.letters.insert(id);
-    }
-
-    fn announced(&mut self, message: &Message) {
-        let Ok(event) = serde_json::from_slice::<StateEvent>(&message.payload) else {
-            self.breaks("c", format!("{message:?} is not a state"));
-            return;
-        };
-        let known = self.jobs.get(&event.job).map(|job| job.state);
-        if event.state.is_terminal() && known != Some(event.state) {
-            let detail =
-                format!("job {} is announced as {:?}, it is {known:?}", event.job, event.state);
-            self.breaks("c", detail);
-        }
     }
 
     /// Sees that a committed offset moved.
