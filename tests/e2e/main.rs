@@ -29,5 +29,7 @@ mod recordings;
 mod refusals;
 /// The daemon is stopped or killed in the middle, and goes on.
 mod restart;
+/// Recordings are kept in a bucket, and the bucket has its days.
+mod s3;
 /// When each word was spoken.
 mod words;
