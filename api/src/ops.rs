@@ -48,7 +48,17 @@ fn ready(api: &Api) -> Route {
 }
 
 async fn is_ready(api: Api) -> Answer {
-    if store_answers(&api).await { Ok(Success::text("ok")) } else { Err(Refusal::Unavailable) }
+    if store_answers(&api).await && media_answers(&api).await {
+        Ok(Success::text("ok"))
+    } else {
+        Err(Refusal::Unavailable)
+    }
+}
+
+/// Returns whether recordings could be kept and read.
+async fn media_answers(api: &Api) -> bool {
+    let ping = api.shared.engine.media().ping();
+    matches!(tokio::time::timeout(PATIENCE, ping).await, Ok(Ok(())))
 }
 
 /// `GET /openapi.json`.

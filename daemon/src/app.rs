@@ -79,6 +79,7 @@ impl App {
         stages.announce_models();
         let media = backends::media(&config, &folder)?;
         let (database, bus, node) = runtime.block_on(async {
+            media.ping().await.map_err(Failure::refused)?;
             let database = Database::open(&config, &folder).await?;
             let bus = backends::bus(&config, &folder, &database).await?;
             let node = database.node(&host).await?;

@@ -1,7 +1,7 @@
 //! Backends: what stands behind the traits, as the configuration says.
 //!
 //! On one machine SQLite is both database and queue, and recordings lie in a folder. Many hosts share a
-//! CQL database, Kafka, and a folder that all of them have.
+//! CQL database, Kafka, and a bucket or a folder that all of them have.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use scribed_bus::{Bus, EmbeddedBus, KafkaBus};
 use scribed_engine::{Clock, SystemClock};
-use scribed_media::{LocalMedia, MediaStore};
+use scribed_media::{Backend, LocalMedia, MediaStore, S3Media};
 use scribed_schemas::event::{DEAD_LETTERS, STATES, TRANSCRIPTS, UPLOADS};
 use scribed_store::{CqlStore, SqliteStore, Store};
 use tokio_util::sync::CancellationToken;
@@ -141,11 +141,11 @@ pub fn check(config: &Config) -> Result<(), Failure> {
         let why = anyhow!("store.backend is \"cql\", and bus.backend \"embedded\" is of one host");
         return Err(Failure::refused(why).hint("set bus.backend = \"kafka\""));
     }
-    if !config.media.shared {
+    if config.media.backend == Backend::Folder && !config.media.shared {
         let why = anyhow!("store.backend is \"cql\", and the folder of recordings is of one host");
         return Err(Failure::refused(why).hint(
-            "name a folder that every host has at the same path by media.folder, and set \
-             media.shared = true",
+            "set media.backend = \"s3\" and name a bucket in [media.s3]; or name a folder that every \
+             host has at the same path by media.folder, and set media.shared = true",
         ));
     }
     Ok(())
@@ -199,11 +199,15 @@ pub async fn kafka(config: &Config) -> Result<Arc<dyn Bus>, Failure> {
     Ok(Arc::new(bus))
 }
 
-/// Opens the recordings of a configuration. Blocking.
+/// Opens the recordings of a configuration, without a connection. Blocking.
 ///
 /// # Errors
-/// Names the folder, the reason and what to do.
+/// Names the folder or the setting, the reason and what to do.
 pub fn media(config: &Config, folder: &StateFolder) -> Result<Arc<dyn MediaStore>, Failure> {
+    if config.media.backend == Backend::S3 {
+        let media = S3Media::open(&config.media.s3).map_err(Failure::refused)?;
+        return Ok(Arc::new(media));
+    }
     let chosen = &config.media.folder;
     let place = if chosen.as_os_str().is_empty() { folder.media() } else { chosen.clone() };
     let media = LocalMedia::open(place, &config.media).map_err(Failure::refused)?;

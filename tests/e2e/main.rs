@@ -36,6 +36,8 @@ mod recordings;
 mod refusals;
 /// The daemon is stopped or killed in the middle, and goes on.
 mod restart;
+/// Recordings are kept in a bucket, and the bucket has its days.
+mod s3;
 /// The bus as producers and other programs have it.
 mod wire;
 /// When each word was spoken.

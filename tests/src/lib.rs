@@ -3,12 +3,13 @@
 //! [`Daemon`] is a real daemon on a free port with a state folder of its own; [`Client`] is somebody
 //! who uses it over HTTP; [`Program`] runs the other commands. [`eventually`] waits for conditions,
 //! the only waiting there is. [`audio`] are the recordings, [`errors`] tells how far a text is off.
-//! [`Cluster`] is what several daemons share. [`is_long`] tells how much to do. [`Report`] is what
-//! benchmarks print.
+//! [`Cluster`] is what several daemons share, [`Bucket`] a bucket for their recordings. [`is_long`] tells
+//! how much to do. [`Report`] is what benchmarks print.
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a harness panics wherever a test must fail")]
 
 pub mod audio;
+pub mod bucket;
 pub mod build;
 pub mod client;
 pub mod cluster;
@@ -19,6 +20,7 @@ pub mod report;
 pub mod text;
 pub mod wait;
 
+pub use bucket::Bucket;
 pub use client::{Answer, Client, Job};
 pub use cluster::Cluster;
 pub use daemon::{Daemon, Setup};

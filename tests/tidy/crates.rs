@@ -35,7 +35,7 @@ const OURS: &[(&str, &[&str])] = &[
     ),
     ("scribed", &["scribed-*"]),
     // The tests drive the binary.
-    ("scribed-tests", &["scribed-schemas"]),
+    ("scribed-tests", &["scribed-schemas", "scribed-test-s3"]),
     ("scribed-test-*", &["scribed-abi", "scribed-plugin", "scribed-schemas"]),
 ];
 
@@ -45,6 +45,7 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("rusqlite", &["scribed-store"]),
     ("rdkafka", &["scribed-bus"]),
     ("object_store", &["scribed-media"]),
+    ("s3s*", &["scribed-test-s3"]),
     ("warp", &["scribed-api"]),
     ("hyper", &["scribed-api"]),
     ("jsonwebtoken", &["scribed-api"]),

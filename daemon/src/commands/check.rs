@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use scribed_media::Backend;
 use serde::Serialize;
 
-use super::Session;
+use super::{Session, runtime};
+use crate::backends;
 use crate::cli::Listing;
 use crate::config::Effective;
 use crate::failure::Failure;
@@ -75,7 +77,27 @@ fn problems(session: &Session, stages: &Stages) -> Vec<String> {
         problems.extend(unopened.iter().map(ToString::to_string));
     }
     problems.extend(session.folder.check().err().map(|failure| failure.to_string()));
+    problems.extend(backends::check(&session.settings.config).err().map(told));
+    problems.extend(media_problem(session).err().map(told));
     problems
+}
+
+/// Writes a failure with what to do.
+fn told(failure: Failure) -> String {
+    match &failure.hint {
+        Some(hint) => format!("{failure}; {hint}"),
+        None => failure.to_string(),
+    }
+}
+
+/// Asks the bucket of recordings whether it can be used; a folder would be made, which is no check.
+fn media_problem(session: &Session) -> Result<(), Failure> {
+    let config = &session.settings.config;
+    if config.media.backend != Backend::S3 {
+        return Ok(());
+    }
+    let media = backends::media(config, &session.folder)?;
+    runtime()?.block_on(media.ping()).map_err(Failure::refused)
 }
 
 fn print(report: &Report) {

@@ -32,7 +32,8 @@ macro_rules! media_conformance {
             nothing_is_visible_before_the_end_of_a_write,
             an_abandoned_write_leaves_what_was_there,
             a_second_write_replaces_the_first,
-            an_open_recording_outlives_its_deletion,
+            an_open_recording_shows_no_other_bytes,
+            a_store_that_can_be_used_says_so,
             a_missing_recording_is_not_found_and_can_be_deleted,
             keys_that_lead_elsewhere_are_refused_by_every_call,
             writes_side_by_side_do_not_mix,
@@ -139,22 +140,58 @@ pub async fn an_abandoned_write_leaves_what_was_there(store: &dyn MediaStore) {
     assert!(is_missing(store, "a/2").await);
 }
 
-/// The last write wins; who reads the earlier one goes on.
+/// The last write wins.
 pub async fn a_second_write_replaces_the_first(store: &dyn MediaStore) {
+    write(store, "a/1", &pattern(300), 100).await;
+    write(store, "a/1", &pattern(50), 100).await;
+    assert_eq!(read(open(store, "a/1").await.as_ref()), pattern(50));
+}
+
+/// What was opened is what is read, or nothing.
+pub async fn an_open_recording_shows_no_other_bytes(store: &dyn MediaStore) {
+    let bytes = pattern(900_000);
+    write(store, "a/1", &bytes, 100_000).await;
+    let [replaced, deleted] = [open(store, "a/1").await, open(store, "a/1").await];
+    write(store, "a/1", &Bytes::from(vec![255; 900_000]), 100_000).await;
+    assert_is_or_is_gone(replaced.as_ref(), &bytes);
+    store.delete("a/1").await.expect("it is deleted");
+    assert!(is_missing(store, "a/1").await);
+    for reader in [replaced, deleted] {
+        assert_eq!(reader.len(), 900_000);
+        assert_is_or_is_gone(reader.as_ref(), &bytes);
+    }
+}
+
+/// Insists on the bytes of a recording, or on the error that says that they are gone.
+fn assert_is_or_is_gone(reader: &dyn MediaReader, bytes: &Bytes) {
+    for offset in [0, 450_000, 890_000] {
+        let mut buf = [0; 1_000];
+        match reader.read_at(offset, &mut buf) {
+            Ok(read) => {
+                let from = usize::try_from(offset).expect("recordings of tests are small");
+                assert_eq!(buf[..read], bytes[from..from + read]);
+            }
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}"),
+        }
+    }
+}
+
+/// Nothing is wrong with a store that works.
+pub async fn a_store_that_can_be_used_says_so(store: &dyn MediaStore) {
+    store.ping().await.expect("it can be used");
+}
+
+/// Deletion and replacement are for those who come later; a promise of backends that hold the bytes of
+/// what is open.
+pub async fn an_open_recording_outlives_its_end(store: &dyn MediaStore) {
     write(store, "a/1", &pattern(300), 100).await;
     let earlier = open(store, "a/1").await;
     write(store, "a/1", &pattern(50), 100).await;
-    assert_eq!(read(open(store, "a/1").await.as_ref()), pattern(50));
     assert_eq!(read(earlier.as_ref()), pattern(300));
-}
-
-/// Deletion is for those who come later.
-pub async fn an_open_recording_outlives_its_deletion(store: &dyn MediaStore) {
-    write(store, "a/1", &pattern(300), 100).await;
     let reader = open(store, "a/1").await;
     store.delete("a/1").await.expect("it is deleted");
     assert!(is_missing(store, "a/1").await);
-    assert_eq!(read(reader.as_ref()), pattern(300));
+    assert_eq!(read(reader.as_ref()), pattern(50));
 }
 
 /// What is not there is not found, and its deletion is done.

@@ -29,9 +29,12 @@ pub enum ErrorKind {
     /// The disk is full: wait for space.
     #[error("the disk is full")]
     Full,
-    /// The operating system refuses: a folder or file may not be used.
-    #[error("the operating system does not permit it")]
+    /// The operating system refuses a folder or file, or a service our credentials.
+    #[error("it is not permitted")]
     Denied,
+    /// The settings do not fit: there is no such bucket, or the region is another.
+    #[error("the settings of the media store do not fit")]
+    Misconfigured,
     /// The backend is away: repeat later.
     #[error("the media store is unavailable")]
     Unavailable,

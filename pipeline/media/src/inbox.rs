@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use url::Url;
 
+use crate::config::Config;
 use crate::error::Error;
-use crate::local::Config;
 use crate::store::MediaStore;
 
 /// Bytes that are read at once.

@@ -16,43 +16,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
-use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key;
 use crate::store::{MediaReader, MediaStore, MediaWriter};
-
-/// Settings of a folder of recordings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Bytes of an upload that are collected before they are written, in KiB. At least 1.
-    ///
-    /// Each upload in progress holds so much memory.
-    pub write_block_kib: u32,
-    /// The folder of recordings; empty: `media` in the state folder.
-    pub folder: PathBuf,
-    /// Whether the folder is on storage that every host has at this path.
-    ///
-    /// Several hosts need it: any of them may take any job.
-    pub shared: bool,
-    /// Folders whose files producers may name by `file://` URLs; none by default.
-    pub inbox: Vec<PathBuf>,
-    /// Largest file that is taken from there, in bytes.
-    pub max_inbox_bytes: u64,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            write_block_kib: 512,
-            folder: PathBuf::new(),
-            shared: false,
-            inbox: Vec::new(),
-            max_inbox_bytes: 10 * 1024 * 1024 * 1024,
-        }
-    }
-}
 
 /// After this time without a write a staging file of a shared folder is nobody's any more: no body of
 /// an upload may pause for nearly as long.
@@ -132,6 +100,12 @@ impl MediaStore for LocalMedia {
         // On a shared folder a fresh one may be another host's upload in progress.
         let age = if self.shared { ABANDONED } else { Duration::ZERO };
         blocking(attempt, move || sweep(&folder, age)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let folder = self.folder.clone();
+        let attempt = format!("read the media folder {}", folder.display());
+        blocking(attempt, move || std::fs::read_dir(folder).map(|_| ())).await
     }
 }
 

@@ -58,6 +58,10 @@ impl MediaStore for MemoryMedia {
     async fn sweep(&self) -> Result<u64> {
         Ok(0)
     }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A write in progress.

@@ -20,7 +20,9 @@ pub trait MediaStore: Send + Sync + Debug {
 
     /// Opens a recording for random reads; `NotFound` when there is none.
     ///
-    /// An open recording stays readable when it is deleted or replaced.
+    /// An open recording never shows other bytes than those that it was opened with. When it is
+    /// deleted or replaced meanwhile, it stays readable, or reads fail with `NotFound` where the
+    /// backend does not keep what is gone.
     async fn open(&self, key: &str) -> Result<Arc<dyn MediaReader>>;
 
     /// Deletes a recording; a missing one is no error.
@@ -29,6 +31,9 @@ pub trait MediaStore: Send + Sync + Debug {
     /// Removes what interrupted writes of an earlier process left, and returns how many; called once
     /// at start, before anything is written.
     async fn sweep(&self) -> Result<u64>;
+
+    /// Returns whether recordings could be kept and read now: `Ok`, or why not.
+    async fn ping(&self) -> Result<()>;
 }
 
 /// A streamed write in progress; dropping it abandons the write.

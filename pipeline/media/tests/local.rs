@@ -16,6 +16,7 @@ fn bench() -> Bench<TempDir> {
 }
 
 scribed_media::media_conformance!(bench());
+scribed_media::media_conformance!(@tests bench(); an_open_recording_outlives_its_end);
 
 /// Lists all files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {

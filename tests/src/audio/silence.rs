@@ -1,4 +1,5 @@
-//! Silence of any length in a small file: FLAC whose frames say "all samples are zero".
+//! Silence of any length as FLAC: in a small file, whose frames say "all samples are zero", or in one
+//! of the size of a recording, which writes each of them.
 //!
 //! Numbers of sections are those of RFC 9639.
 
@@ -8,15 +9,31 @@ const BLOCK: u64 = 65_535;
 /// Rate of the file, in Hz.
 const RATE: u64 = 16_000;
 
-/// Makes a FLAC file of so many seconds of silence, 16 kHz mono.
+/// Makes a small FLAC file of so many seconds of silence, 16 kHz mono.
 pub fn flac(seconds: u64) -> Vec<u8> {
+    // A constant subframe and its one sample (§9.2.2).
+    file(seconds, |_| vec![0, 0, 0])
+}
+
+/// Makes the same of 32,000 bytes a second.
+pub fn large_flac(seconds: u64) -> Vec<u8> {
+    // A verbatim subframe (§9.2.3) and all its samples.
+    file(seconds, |samples| {
+        let mut subframe = vec![0x02];
+        subframe.extend((0..samples).flat_map(|_| [0, 0]));
+        subframe
+    })
+}
+
+/// Makes a file whose frames hold the subframes of so many samples each.
+fn file(seconds: u64, subframe: impl Fn(u64) -> Vec<u8>) -> Vec<u8> {
     let samples = seconds * RATE;
     let mut file = Vec::from(*b"fLaC");
     file.extend(stream_info(samples));
     let mut done = 0;
     while done < samples {
         let block = BLOCK.min(samples - done);
-        file.extend(frame(done / BLOCK, block));
+        file.extend(frame(done / BLOCK, block, &subframe(block)));
         done += block;
     }
     file
@@ -38,15 +55,14 @@ fn stream_info(samples: u64) -> Vec<u8> {
     block
 }
 
-/// One frame of silence (§9).
-fn frame(number: u64, samples: u64) -> Vec<u8> {
+/// One frame (§9).
+fn frame(number: u64, samples: u64, subframe: &[u8]) -> Vec<u8> {
     // Fixed block size; its length follows in 16 bits; 16 kHz; mono, 16 bits.
     let mut frame = vec![0xff, 0xf8, 0x75, 0x08];
     frame.extend(coded(number));
     frame.extend(&(samples - 1).to_be_bytes()[6..]);
     frame.push(crc8(&frame));
-    // A constant subframe and its one sample (§9.2.2).
-    frame.extend([0, 0, 0]);
+    frame.extend(subframe);
     let crc = crc16(&frame);
     frame.extend(crc.to_be_bytes());
     frame

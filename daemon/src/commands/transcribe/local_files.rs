@@ -78,6 +78,10 @@ impl MediaStore for LocalFiles {
     async fn sweep(&self) -> Result<u64> {
         Ok(0)
     }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl MediaReader for OpenFile {
