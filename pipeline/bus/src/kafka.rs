@@ -17,6 +17,7 @@
 //! - `thread`, `rebalance`, `commit`: the polling thread, its callbacks, and who commits for it.
 //! - `membership`, `tracker`: what a consumer has of its partitions.
 //! - `instance`: names of static members.
+//! - [`inspection`]: a topic and a group seen from outside.
 //! - `record`, `news`: what comes and goes, what the client tells.
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::{Bus, Consumer, Error, Message, Result};
 mod commit;
 pub mod config;
 mod consumer;
+pub mod inspection;
 mod instance;
 mod membership;
 mod news;
