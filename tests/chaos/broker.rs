@@ -8,7 +8,7 @@ use scribed_tests::{Services, pass};
 use crate::bench::Bench;
 use crate::proxy::Proxy;
 use crate::services::Own;
-use crate::{alone, form};
+use crate::{alone, form, only_long};
 
 /// Events before each fault.
 const BEFORE: usize = 4;
@@ -75,7 +75,7 @@ fn strike(bench: &mut Bench, kafka: &Own, proxy: &Proxy, fault: Fault, outage: D
 fn one_broker_of_three_may_die() {
     let _alone = alone();
     let Some(given) = Services::given("chaos") else { return };
-    if !crate::is_long() {
+    if !only_long("brokers") {
         return;
     }
     let Some(kafka) = Own::up("kafka", 3, &[]) else { return };

@@ -7,7 +7,7 @@ use scribed_tests::{Services, pass};
 
 use crate::bench::Bench;
 use crate::services::Own;
-use crate::{alone, form, is_long};
+use crate::{alone, form, only_long};
 
 /// Events before each fault.
 const BEFORE: usize = 4;
@@ -46,7 +46,7 @@ fn the_only_node_of_the_database_may_be_away() {
 fn one_node_of_three_may_die_and_be_silent_and_be_slow() {
     let _alone = alone();
     let Some(given) = Services::given("chaos") else { return };
-    if !is_long() {
+    if !only_long("nodes") {
         return;
     }
     let Some(cassandra) = Own::up("cassandra", 3, &[]) else { return };

@@ -25,14 +25,8 @@ fn members_that_come_and_go_all_the_time_lose_and_repeat_nothing() {
     let (begin, mut joined, mut left, mut killed) = (Instant::now(), 0, 0, 0);
     while begin.elapsed() < length {
         let next = Instant::now() + BEAT;
-        let share = begin.elapsed().as_secs_f64() / length.as_secs_f64();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "some hundreds"
-        )]
-        #[expect(clippy::cast_precision_loss, reason = "some hundreds")]
-        let due = (jobs as f64 * share).ceil() as usize;
+        let due = jobs as u128 * begin.elapsed().as_millis() / length.as_millis();
+        let due = usize::try_from(due).unwrap();
         bench.send(due.max(4).saturating_sub(bench.sent()));
         let members = bench.hosts.len();
         if members == 1 || members < MOST && random.below(2) == 0 {

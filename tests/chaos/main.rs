@@ -28,14 +28,24 @@ mod database;
 mod hosts;
 /// Hosts are killed at random.
 mod kills;
+/// The checker is checked.
+mod planted;
 /// Real recordings and the real recogniser.
 mod recordings;
 /// The same is asked for again and again.
 mod repeats;
 
 /// Whether the long form is wanted.
-pub(crate) fn is_long() -> bool {
+fn is_long() -> bool {
     std::env::var("SCRIBED_TESTS_LONG").is_ok_and(|wanted| !matches!(&*wanted, "" | "0"))
+}
+
+/// Whether the long form is wanted; says so where it is not, for what has no short one.
+pub(crate) fn only_long(test: &str) -> bool {
+    if !is_long() {
+        say(&format!("{test}: has no short form; SCRIBED_TESTS_LONG=1 runs it"));
+    }
+    is_long()
 }
 
 /// Chooses the figure of the form that is wanted.

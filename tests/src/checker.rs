@@ -11,8 +11,8 @@
 //! recordings ────┘
 //! ```
 //!
-//! [`check`] is a pure function, so it is itself tested: with sound evidence, and with one fault planted
-//! into it at a time.
+//! [`check`] is a pure function, so it is itself tested, beside the proofs that it closes: with sound
+//! evidence, and with one fault planted into it at a time.
 
 use std::fmt;
 
@@ -25,9 +25,6 @@ mod events;
 mod history;
 mod recordings;
 mod text;
-
-#[cfg(test)]
-mod tests;
 
 pub use evidence::{Evidence, Known};
 pub use log::{Line, Log, Said};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use scribed_bus::Delivery;
 use scribed_schemas::event::{ChunkEvent, StateEvent};
 use scribed_schemas::job::JobState;
+use scribed_schemas::transcript::Segments;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -110,7 +111,7 @@ fn transcript_of(known: &Known, events: &BTreeMap<String, Value>, findings: &mut
         }
         return;
     };
-    let texts: Vec<String> = known.chunks.iter().map(|chunk| chunk.text()).collect();
+    let texts: Vec<String> = known.chunks.iter().map(Segments::text).collect();
     let has_all = event["chunks"].as_u64() == Some(texts.len() as u64);
     // A text that is longer than an event may be is left out.
     let is_same = event.get("text").is_none_or(|text| *text == texts.join("\n\n"));

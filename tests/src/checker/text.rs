@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use scribed_schemas::job::JobState;
+use scribed_schemas::transcript::Segments;
 
 use super::evidence::{Evidence, Known};
 use super::log::Said;
@@ -47,7 +48,7 @@ fn against_recording(known: &Known, texts: &[String], findings: &mut Findings) {
     let id = known.job.id;
     for (number, expected) in (0_u32..).zip(texts) {
         let chunk = known.chunks.iter().find(|chunk| chunk.chunk == number);
-        match chunk.map(|chunk| chunk.text()) {
+        match chunk.map(Segments::text) {
             None => findings.add(Kind::MissingChunk, format!("job {id} lacks chunk {number}")),
             Some(text) if text != *expected => {
                 let what =
@@ -71,7 +72,7 @@ fn against_reads(evidence: &Evidence, findings: &mut Findings) {
         let Said::Read { job, chunk, text } = &line.said else { continue };
         let stored = jobs.get(job).and_then(|known| {
             let found = known.chunks.iter().find(|stored| stored.chunk == *chunk);
-            found.map(|stored| stored.text())
+            found.map(Segments::text)
         });
         match stored {
             None => {

@@ -51,8 +51,11 @@ pub(super) enum Refusal {
 pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Refusal> {
     let event = parse(message)?;
     let owner = owner(engine, &event).await?;
+    // Before anything is stored for it.
+    engine.plans().plan(event.pipeline.as_deref()).map_err(submit_refusal)?;
     let digest = fingerprint(&event);
     let media = media(engine, &event, &owner, &digest).await?;
+    let copy = is_copied(&event.media).then(|| media.key.clone());
     let name = event.name.clone().unwrap_or_else(|| event.id.clone());
     let submission = Submission {
         owner: owner.id,
@@ -74,12 +77,28 @@ pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Re
         Submitted::Created(job) | Submitted::Existing(job) => {
             Ok(Taken { job: job.id, is_terminal: job.state.is_terminal() })
         }
-        Submitted::Conflict => Err(bad(
-            "id_conflict",
-            format!("the id {:?} of {} stands for another submission", event.id, event.owner),
-        )),
+        Submitted::Conflict => {
+            discard(engine, copy).await;
+            let (id, owner) = (event.id, event.owner);
+            let detail = format!("the id {id:?} of {owner} stands for another submission");
+            Err(bad("id_conflict", detail))
+        }
         // Events never ask to be the only job; an owner's other jobs do not stand in the way.
         Submitted::ActiveJob(job) => Err(bad("active_job", format!("job {job} is not done yet"))),
+    }
+}
+
+/// Returns whether the intake stores a recording of its own for an event.
+const fn is_copied(source: &MediaSource) -> bool {
+    matches!(source, MediaSource::Data(_) | MediaSource::File(_))
+}
+
+/// Removes the copy that was made for an event that is no job: its key is of this very event, so no
+/// other job has it, and if the event is sent again it is made anew.
+async fn discard(engine: &Engine, copy: Option<String>) {
+    let Some(key) = copy else { return };
+    if let Err(error) = engine.media().delete(&key).await {
+        tracing::warn!(key, %error, "the recording of a refused event stays");
     }
 }
 
