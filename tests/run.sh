@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
 # Runs every test from a fresh clone and closes with a count. Arguments go to `cargo test`.
 #
+# With --long as its first argument the proofs of tests/chaos run in the form whose figures count, which
+# takes some tens of minutes; see tests/RESULTS.md.
+#
 # A Kafka and a Cassandra are started for it (see tests/services), unless SCRIBED_TEST_KAFKA or
 # SCRIBED_TEST_CASSANDRA names one. Suites that lack theirs are skipped and named at the end; with
 # SCRIBED_TESTS_NO_SKIP=1 that is a failure.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
+if [ "${1:-}" = --long ]; then
+    shift
+    export SCRIBED_TESTS_LONG=1
+fi
 # shellcheck source=deploy/prerequisites.sh
 . deploy/prerequisites.sh
 install_prerequisites curl jq || exit 1

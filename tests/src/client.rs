@@ -111,7 +111,20 @@ impl Client {
     /// Returns this client as it talks to a daemon that was started again elsewhere.
     #[must_use]
     pub fn at(&self, daemon: &Daemon) -> Self {
-        Self { base: daemon.base().to_owned(), ..self.clone() }
+        self.with_base(daemon.base())
+    }
+
+    /// Returns this client as it talks to whoever listens at a URL without a path.
+    #[must_use]
+    pub fn with_base(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
+    /// Asks for the name of the account as its daemon has it.
+    #[track_caller]
+    pub fn username(&self) -> String {
+        let info = self.get("/auth/info").status(200).json();
+        info["username"].as_str().expect("an account has a name").to_owned()
     }
 
     /// Returns the first `sent` bytes of an upload that claims to be twice as long.

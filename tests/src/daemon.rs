@@ -254,6 +254,15 @@ impl Daemon {
         self.start_again();
     }
 
+    /// Kills the daemon without warning; [`start_again`](Self::start_again) brings it back.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().expect("a killed process ends");
+        // It could not remove it, if it had written it.
+        fs::remove_file(self.state().join("listen")).ok();
+    }
+
     /// Starts a daemon that has ended again, on the same state.
     #[track_caller]
     pub fn start_again(&mut self) {

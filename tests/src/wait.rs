@@ -10,13 +10,28 @@ const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Waits until `look` finds something, and returns it.
 #[track_caller]
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    eventually_within(DEADLINE, what, look)
+}
+
+/// Waits until `look` finds something, longer than [`eventually`] does where much is to be done.
+#[track_caller]
+pub fn eventually_within<T>(
+    deadline: Duration,
+    what: &str,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
     let begin = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(begin.elapsed() < DEADLINE, "waited too long: {what}");
+        assert!(begin.elapsed() < deadline, "waited too long: {what}");
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Lets time pass: for outages, which last, and for those who look again and again.
+pub fn pass(time: Duration) {
+    std::thread::sleep(time);
 }

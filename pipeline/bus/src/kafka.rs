@@ -18,6 +18,7 @@
 //! - `thread`, `rebalance`, `commit`: the polling thread, its callbacks, and who commits for it.
 //! - `membership`, `tracker`: what a consumer has of its partitions.
 //! - `instance`: names of static members.
+//! - [`inspection`]: a topic and a group seen from outside.
 //! - `record`, `news`: what comes and goes, what the client tells.
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ mod browse;
 mod commit;
 pub mod config;
 mod consumer;
+pub mod inspection;
 mod instance;
 mod membership;
 mod news;

@@ -39,3 +39,25 @@ async fn a_large_message_arrives_and_one_too_large_is_refused() {
     let delivery = consumer.next().await.expect("it delivers");
     assert_eq!((delivery.offset, delivery.message.payload.len()), (0, 900_000));
 }
+
+#[tokio::test]
+async fn who_looks_on_sees_everything_and_moves_nothing() {
+    let Some(config) = settings("looking").await else { return };
+    let bus = KafkaBus::new(config).expect("the settings are right");
+    for number in 0..5 {
+        bus.publish("many", message(number)).await.expect("the brokers take it");
+    }
+    let mut consumer = bus.subscribe("many", "group").await.expect("the topic is there");
+    let first = consumer.next().await.expect("it delivers");
+    consumer.ack(first.partition, first.offset).await.expect("it is a member");
+    drop(consumer);
+    for _ in 0..2 {
+        let records = bus.records("many").await.expect("it can be read");
+        assert_eq!(records.len(), 5);
+        assert!(records.contains(&first));
+        let positions = bus.positions("many", "group").await.expect("it can be asked");
+        assert_eq!(positions.iter().map(|position| position.end).sum::<i64>(), 5);
+        let committed = positions.iter().filter_map(|at| Some((at.partition, at.committed?)));
+        assert_eq!(committed.collect::<Vec<_>>(), [(first.partition, first.offset + 1)]);
+    }
+}

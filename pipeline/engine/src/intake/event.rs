@@ -51,6 +51,8 @@ pub(super) enum Refusal {
 pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Refusal> {
     let event = parse(message)?;
     let owner = owner(engine, &event).await?;
+    // Before anything is stored for it.
+    engine.plans().plan(event.pipeline.as_deref()).map_err(submit_refusal)?;
     let digest = digest(&event);
     let Brought { media, recording, copy } = bring(engine, &event, &owner, &digest).await?;
     let name = event.name.clone().unwrap_or_else(|| event.id.clone());

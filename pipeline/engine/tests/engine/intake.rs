@@ -278,6 +278,7 @@ async fn events_that_cannot_become_jobs_are_dead_letters_with_their_reason() {
     }
     assert!(jobs(&bench).await.is_empty());
     assert!(unread(&bench, UPLOADS, "scribed").await.is_empty(), "they are acknowledged");
+    assert!(bench.media.keys().is_empty(), "what is refused leaves no recording");
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,6 +294,7 @@ async fn an_id_that_stands_for_another_recording_is_a_dead_letter() {
     let reason = letters[0].message.headers.iter().find(|(name, _)| name == REASON);
     assert_eq!(reason.map(|(_, value)| &value[..]), Some(&b"id_conflict"[..]));
     assert_eq!(bench.texts(the_job(&bench).await.id).await, ["one"]);
+    assert_eq!(bench.media.keys().len(), 1, "what is refused leaves no recording");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,65 @@
+//! Proofs by force: hosts, brokers and databases are killed, stopped and paused while work goes on, and
+//! in the end a checker that knows only what clients know looks whether anything was lost or repeated.
+//!
+//! Each runs in a short form, and with `SCRIBED_TESTS_LONG=1` in the one whose figures count. Each
+//! prints its figures past the test harness.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "what helpers of a test cannot do, fails the test")]
+
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A cluster at work, with its clients.
+mod bench;
+/// Who looks at a cluster all the time.
+mod observer;
+/// A port that leads to a broker, or to nowhere.
+mod proxy;
+/// Services of one test's own.
+mod services;
+/// Recordings whose text is known.
+mod sound;
+
+/// Brokers are killed, paused and cut off.
+mod broker;
+/// Nodes of the database are killed, paused and slowed.
+mod database;
+/// Hosts come and go.
+mod hosts;
+/// Hosts are killed at random.
+mod kills;
+/// The checker is checked.
+mod planted;
+/// Real recordings and the real recogniser.
+mod recordings;
+/// The same is asked for again and again.
+mod repeats;
+
+/// Whether the long form is wanted.
+fn is_long() -> bool {
+    std::env::var("SCRIBED_TESTS_LONG").is_ok_and(|wanted| !matches!(&*wanted, "" | "0"))
+}
+
+/// Whether the long form is wanted; says so where it is not, for what has no short one.
+pub(crate) fn only_long(test: &str) -> bool {
+    if !is_long() {
+        say(&format!("{test}: has no short form; SCRIBED_TESTS_LONG=1 runs it"));
+    }
+    is_long()
+}
+
+/// Chooses the figure of the form that is wanted.
+pub(crate) fn form<T>(short: T, long: T) -> T {
+    if is_long() { long } else { short }
+}
+
+/// Lets these tests run one after the other: each needs the whole machine.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Prints a line past the test harness, which would keep it to itself.
+pub(crate) fn say(line: &str) {
+    writeln!(std::io::stderr().lock(), "{line}").unwrap();
+}
