@@ -154,7 +154,7 @@ impl Bench {
         self.sent = count;
         let is_settled = |sight: &Sight| sight.open == Some(0) && sight.done() == sight.jobs.len();
         let jobs = self.wait_for("all events are settled", |sight| {
-            (sight.jobs.len() >= count && is_settled(sight)).then(|| sight.jobs.len())
+            (sight.jobs.len() >= count && is_settled(sight)).then_some(sight.jobs.len())
         });
         assert_eq!(jobs, count, "nothing was done twice");
     }
@@ -266,7 +266,7 @@ fn pipeline(delay: Duration) -> String {
     format!(
         r#"
 [plugins]
-folders = [{library:?}]
+folders = ["{}"]
 [[pipelines]]
 name = "default"
 stages = [
@@ -277,6 +277,7 @@ stages = [
     {{ use = "org.scribed.render-text", format = "txt" }},
 ]
 "#,
+        library.display(),
         delay.as_millis()
     )
 }

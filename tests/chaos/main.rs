@@ -35,22 +35,17 @@ mod recordings;
 /// The same is asked for again and again.
 mod repeats;
 
-/// Whether the long form is wanted.
-fn is_long() -> bool {
-    std::env::var("SCRIBED_TESTS_LONG").is_ok_and(|wanted| !matches!(&*wanted, "" | "0"))
-}
-
 /// Whether the long form is wanted; says so where it is not, for what has no short one.
 pub(crate) fn only_long(test: &str) -> bool {
-    if !is_long() {
+    if !scribed_tests::is_long() {
         say(&format!("{test}: has no short form; SCRIBED_TESTS_LONG=1 runs it"));
     }
-    is_long()
+    scribed_tests::is_long()
 }
 
 /// Chooses the figure of the form that is wanted.
 pub(crate) fn form<T>(short: T, long: T) -> T {
-    if is_long() { long } else { short }
+    if scribed_tests::is_long() { long } else { short }
 }
 
 /// Lets these tests run one after the other: each needs the whole machine.

@@ -208,7 +208,7 @@ fn a_lost_event_is_found() {
     finds(Kind::LostEvent, &announced, |evidence| drop(evidence.jobs.remove(1)));
     finds(Kind::LostEvent, &[], |evidence| drop(evidence.uploads.remove(2)));
     finds(Kind::LostEvent, &[], |evidence| {
-        evidence.said.push(Line { at: 0, said: Said::Accepted { job: 99, expected: None } })
+        evidence.said.push(Line { at: 0, said: Said::Accepted { job: 99, expected: None } });
     });
     finds(Kind::LostEvent, &[Kind::OrphanedMedia], |evidence| evidence.letters.clear());
 }
@@ -271,7 +271,7 @@ fn a_changed_text_is_found() {
         evidence.said.push(Line {
             at: 0,
             said: Said::Read { job: 12, chunk: 1, text: "read before".to_owned() },
-        })
+        });
     });
 }
 
@@ -279,7 +279,7 @@ fn a_changed_text_is_found() {
 fn an_offset_that_stays_open_or_falls_is_found() {
     finds(Kind::OpenOffset, &[], |evidence| evidence.positions[1].end = 3);
     finds(Kind::FallenOffset, &[], |evidence| {
-        evidence.said.push(Line { at: 0, said: Said::Offset { partition: 0, committed: Some(1) } })
+        evidence.said.push(Line { at: 0, said: Said::Offset { partition: 0, committed: Some(1) } });
     });
 }
 

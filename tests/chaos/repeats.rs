@@ -39,12 +39,12 @@ fn what_is_asked_for_a_hundred_times_is_done_once() {
 
     // The first who comes makes the job; the others are told so, each in its way.
     let (wav, _) = recording(3);
-    let answers = at_once(|number| match number % 2 {
-        0 => upload(&clients[number / 2 % 2], "mixed", &wav),
-        _ => {
-            bench.producer().send("mixed", &wav);
-            (200, None)
+    let answers = at_once(|number| {
+        if number % 2 == 0 {
+            return upload(&clients[number / 2 % 2], "mixed", &wav);
         }
+        bench.producer().send("mixed", &wav);
+        (200, None)
     });
     let jobs: BTreeSet<_> = answers.iter().filter_map(|(_, job)| *job).collect();
     assert!(jobs.len() <= 1, "{jobs:?}");

@@ -97,12 +97,12 @@ fn while_the_bucket_is_away_uploads_are_told_to_come_back() {
     let daemon = bucket.setup().start();
     let client = daemon.client();
     bucket.server().outage(true);
-    client.get("/readyz").status(503);
-    client.get("/livez").status(200);
-    client.upload_bytes("a.wav", wav(&[0; 16_000])).status(503);
+    drop(client.get("/readyz").status(503));
+    drop(client.get("/livez").status(200));
+    drop(client.upload_bytes("a.wav", wav(&vec![0; 16_000])).status(503));
     bucket.server().outage(false);
-    client.get("/readyz").status(200);
-    client.upload_bytes("a.wav", wav(&[0; 16_000])).status(200);
+    drop(client.get("/readyz").status(200));
+    drop(client.upload_bytes("a.wav", wav(&vec![0; 16_000])).status(200));
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_large_upload_takes_no_memory_to_speak_of() {
     let before = daemon.peak_memory_kib();
     let large = wav(&vec![0; 100_000_000]);
     assert!(large.len() > 200_000_000);
-    client.upload_bytes("large.wav", large).status(200);
+    drop(client.upload_bytes("large.wav", large).status(200));
     let more = daemon.peak_memory_kib() - before;
     println!("{more} KiB more for an upload of 200 MB");
     // Three parts of 5 MiB, and three ranges of 4 MiB for each of two readers.

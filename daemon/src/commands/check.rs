@@ -77,13 +77,14 @@ fn problems(session: &Session, stages: &Stages) -> Vec<String> {
         problems.extend(unopened.iter().map(ToString::to_string));
     }
     problems.extend(session.folder.check().err().map(|failure| failure.to_string()));
-    problems.extend(backends::check(&session.settings.config).err().map(told));
-    problems.extend(media_problem(session).err().map(told));
+    for checked in [backends::check(&session.settings.config), media_problem(session)] {
+        problems.extend(checked.err().map(|failure| told(&failure)));
+    }
     problems
 }
 
 /// Writes a failure with what to do.
-fn told(failure: Failure) -> String {
+fn told(failure: &Failure) -> String {
     match &failure.hint {
         Some(hint) => format!("{failure}; {hint}"),
         None => failure.to_string(),
