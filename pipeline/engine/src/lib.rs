@@ -31,6 +31,11 @@
 //! | drain time over | flags trip; the job is handed back |
 //! | crash | the lease runs out; another attempt goes on after the last stored chunk |
 //!
+//! # The same history from the same seed
+//!
+//! Nothing here is left to chance: every `select!` is biased, and pauses vary by job and attempt. So
+//! the simulation in `tests/simulation` can repeat what it found.
+//!
 //! [`Store`]: scribed_store::Store
 //! [`MediaStore`]: scribed_media::MediaStore
 //! [`Bus`]: scribed_bus::Bus

@@ -52,7 +52,7 @@ async fn write(store: &S3Media, key: &str, bytes: &Bytes) -> u64 {
 
 /// Reads a recording in order, in steps as a decoder makes them.
 fn read(reader: &dyn MediaReader) -> io::Result<Vec<u8>> {
-    let (mut bytes, mut buf) = (Vec::new(), [0; 32 * 1024]);
+    let (mut bytes, mut buf) = (Vec::new(), vec![0; 32 * 1024]);
     loop {
         match reader.read_at(u64::try_from(bytes.len()).expect("it is small"), &mut buf)? {
             0 => return Ok(bytes),

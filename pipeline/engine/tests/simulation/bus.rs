@@ -1,7 +1,9 @@
-//! The simulated bus: topics with partitions, and groups whose members come, go and lose partitions.
+//! The simulated bus: topics with partitions, and groups whose members come, go and lose
+//! partitions.
 //!
-//! It is kept as Kafka's clients see one: what is acknowledged is committed a little later, a member
-//! that shows no sign of life is put out of its group after a while, and finds out when it asks again.
+//! It is kept as Kafka's clients see one: what is acknowledged is committed a little later, a
+//! member that shows no sign of life is put out of its group after a while, and finds out when it
+//! asks again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -180,16 +182,14 @@ impl Broker {
         if is_prompt { group.flush(place.member) } else { Vec::new() }
     }
 
-    /// Lets time pass: commits of members that are alive go through, others are put out. Returns what
-    /// moved, and whether members were.
+    /// Lets time pass: commits of members that are alive go through, others are put out.
     pub(crate) fn pass(
         &mut self,
         at: Duration,
         dice: &mut Dice,
         is_alive: impl Fn(&(String, u32)) -> bool,
-    ) -> (Vec<Moved>, bool) {
+    ) -> Vec<Moved> {
         let mut moved = Vec::new();
-        let mut is_changed = false;
         for group in self.topics.values_mut().flat_map(|topic| topic.groups.values_mut()) {
             for (member, owner) in group.members() {
                 if is_alive(&owner) {
@@ -199,11 +199,10 @@ impl Broker {
                     }
                 } else if group.silence(member, at) > SESSION {
                     moved.extend(group.put_out(member));
-                    is_changed = true;
                 }
             }
         }
-        (moved, is_changed)
+        moved
     }
 
     /// Gives the partitions of every group to other members, as when many join and leave at once.

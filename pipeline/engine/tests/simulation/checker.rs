@@ -1,16 +1,17 @@
-//! The checker: sees every effect in the order in which they happened, and says what no host may do.
+//! The checker: sees every effect in the order in which they happened, and says what no host may
+//! do.
 //!
 //! | letter | invariant |
 //! |---|---|
 //! | a | a fence of a job has one owner, and only that one writes under it |
 //! | b | a fence never falls |
-//! | c | what is terminal never changes, and others are told what it is |
+//! | c | what is terminal never changes |
 //! | d | what can be read is a prefix, and a chunk never changes |
 //! | e | no offset is committed before all events below are done, and none falls |
 //! | f | a good event has one job, a bad one its dead letter, and nothing is lost |
 //! | g | only faults of the job's own are charged to it |
 //! | h | in the end everything is terminal and committed |
-//! | i | every change of state, every chunk and the whole text are published, under one id with one content, and the last state comes last |
+//! | i | states, chunks and the whole text are published, an id has one content, an end is last |
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! Hosts: each an engine in a runtime of its own, with a clock of its own.
 //!
-//! A runtime is run from one instant of the world's time to the next, host after host. So a host that
-//! stands still is one whose runtime is not run, and one that dies is one whose runtime is dropped, all
-//! its tasks with it, wherever they wait.
+//! A runtime is run from one instant of the world's time to the next, host after host. So a host
+//! that stands still is one whose runtime is not run, and one that dies is one whose runtime is
+//! dropped, all its tasks with it, wherever they wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,8 +23,8 @@ use crate::runner::SimRunner;
 use crate::sim::Sim;
 use crate::store::SimStore;
 
-/// How long a drain may take: the stop itself and the grace of stages, a minute in which the store is
-/// away, slow calls, and all that a host stands still at most.
+/// How long a drain may take: the stop itself and the grace of stages, a minute in which the store
+/// is away, slow calls, and all that a host stands still at most.
 const DRAIN: Duration = Duration::from_secs(600);
 
 /// A host.

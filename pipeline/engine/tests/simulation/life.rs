@@ -1,8 +1,8 @@
 //! Lives: a host between its start and its end, as the parts that it calls see it.
 //!
-//! Every call of a host to a shared part passes through its life twice: on the way there, and on the
-//! way back. That is where calls fail, wait, and where a host dies in the middle of one. A dead life
-//! never gets an answer, so whatever its tasks still do has no effect on anybody.
+//! Every call of a host to a shared part passes through its life twice: on the way there, and on
+//! the way back. That is where calls fail, wait, and where a host dies in the middle of one. A dead
+//! life never gets an answer, so whatever its tasks still do has no effect on anybody.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -1,13 +1,13 @@
 //! A simulation of several hosts over one store, one bus and one media store, from a seed.
 //!
-//! The engines are real; what they stand on is simulated: parts fail, hang, lose answers and go away,
-//! hosts die in the middle of a call, stand still, drain and come back, clocks jump, partitions wander.
-//! A seed decides all of it, ten minutes of virtual time, and a checker sees every effect; see
-//! [`checker`] for the invariants. Afterwards everything is well again, and all work must come to its
-//! end.
+//! The engines are real; what they stand on is simulated: parts fail, hang, lose answers and go
+//! away, hosts die in the middle of a call, stand still, drain and come back, clocks jump,
+//! partitions wander. A seed decides all of it, ten minutes of virtual time, and a checker sees
+//! every effect; see [`checker`] for the invariants. Afterwards everything is well again, and all
+//! work must come to its end.
 //!
-//! `SCRIBED_SIMULATION_SEEDS` is how many seeds are tried, `SCRIBED_SIMULATION_SEED` is the one that is
-//! repeated, with a trace of what happens.
+//! `SCRIBED_SIMULATION_SEEDS` is how many seeds are tried, `SCRIBED_SIMULATION_SEED` is the one
+//! that is repeated, with a trace of what happens.
 
 mod bus;
 mod campaign;

@@ -70,6 +70,10 @@ impl MediaStore for SimMedia {
     async fn sweep(&self) -> Result<u64> {
         around(&self.life, "sweep", Write, self.life.sim.recordings.sweep()).await
     }
+
+    async fn ping(&self) -> Result<()> {
+        around(&self.life, "ping", Read, self.life.sim.recordings.ping()).await
+    }
 }
 
 /// A write in progress.

@@ -1,7 +1,7 @@
 //! Scripts: what recordings hold, what stages make of them, and how their jobs must end.
 //!
-//! A recording is a line that tells of the whole, then a line for each chunk: what the recogniser does
-//! with it, how often, and how long that takes in milliseconds.
+//! A recording is a line that tells of the whole, then a line for each chunk: what the recogniser
+//! does with it, how often, and how long that takes in milliseconds.
 
 use crate::dice::Dice;
 

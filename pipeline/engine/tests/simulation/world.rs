@@ -207,7 +207,7 @@ impl World {
             host.is_some_and(|host| host.shows_life(*life, *now))
                 && sim.reaches(Part::Bus, name, *now)
         };
-        let (moved, _) = sim.roll(|dice| sim.broker(|broker| broker.pass(*now, dice, is_alive)));
+        let moved = sim.roll(|dice| sim.broker(|broker| broker.pass(*now, dice, is_alive)));
         self.tell(&moved);
         // Whoever could not reach the bus looks again.
         self.sim.changed.notify_waiters();

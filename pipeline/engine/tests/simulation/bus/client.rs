@@ -23,12 +23,12 @@ impl SimBus {
     }
 
     /// Makes a call that fails and waits as the weather says.
-    async fn around<T>(&self, call: &str, effect: impl FnOnce() -> T) -> Result<T> {
+    async fn around<T: Send>(&self, call: &str, effect: impl FnOnce() -> T + Send) -> Result<T> {
         around(&self.life, call, effect).await
     }
 }
 
-async fn around<T>(life: &Life, call: &str, effect: impl FnOnce() -> T) -> Result<T> {
+async fn around<T: Send>(life: &Life, call: &str, effect: impl FnOnce() -> T + Send) -> Result<T> {
     let lost = |_| Error::new(format!("{call}: this failure was planned"));
     let fate = life.go(Part::Bus, call, Access::Write).await.map_err(lost)?;
     let answer = effect();
