@@ -21,7 +21,7 @@ use crate::say;
 use crate::sound::recording;
 
 /// Whether daemons publish every state, chunk and transcript.
-const ANNOUNCED: bool = false;
+const ANNOUNCED: bool = true;
 /// Partitions of each topic: four for each of six hosts.
 const PARTITIONS: u32 = 24;
 /// Longest wait for all work to be done.
