@@ -347,7 +347,7 @@ mod tests {
         check(HELD, "USING INDEX jobs_leased");
         check(PAGE_OF_ALL, "USING COVERING INDEX jobs_by_created");
         check(PAGE_OF_OWNER, "USING COVERING INDEX jobs_by_owner (owner=?)");
-        check(UNTOLD, "USING COVERING INDEX jobs_untold");
+        check(UNTOLD, "USING INDEX jobs_untold (id>?)");
         check(ACTIVE, "USING INDEX jobs_open (owner=?)");
         check(CHUNKS, "(job=? AND number>? AND number<?)");
         check(NUMBERS, "USING COVERING INDEX sqlite_autoindex_chunks_1 (job=? AND number>?)");

@@ -61,6 +61,9 @@ impl Checker {
             let is_right = ends_so && (job.state == JobState::Cancelled) == (job.ready_chunks == 0);
             return if is_right { None } else { detail("a cancelled job ended otherwise") };
         }
+        if self.lacks_letter(job) {
+            return Some(("f", format!("the dead letter of job {id} is lost: {job:?}")));
+        }
         self.outcome(job, &expected.script).and_then(detail)
     }
 
@@ -96,15 +99,15 @@ impl Checker {
                 Some("a failed job says why")
             }
             JobState::Cancelled => Some("nobody cancelled it"),
-            _ => self.letter(job),
+            _ => None,
         }
     }
 
     /// Returns whether a job whose attempts are used up lacks its dead letter.
-    fn letter(&self, job: &Job) -> Option<&'static str> {
+    fn lacks_letter(&self, job: &Job) -> bool {
         let is_given_up = job.state == JobState::ProcessingFail
             && job.fault.as_ref().is_some_and(|fault| !fault.code.is_final());
         let id = format!("job:{}:{}", job.id, job.error_count);
-        (is_given_up && !self.letters.contains(&id)).then_some("its dead letter is lost")
+        is_given_up && !self.letters.contains(&id)
     }
 }
