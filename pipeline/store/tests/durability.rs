@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use scribed_schemas::id::JobId;
 use scribed_store::conformance::{account, at, chunk, claim_at, key, message, new_job};
 use scribed_store::{
     Error, ErrorKind, NewJob, Outcome, SqliteConfig, SqliteStore, Store, Submitted,
@@ -236,9 +237,25 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let before = fs::read(&path).unwrap();
     let (kind, text) = refused(&path);
     assert_eq!(kind, ErrorKind::Corrupt);
-    let expected = "its schema has version 99 and this program knows versions up to 1";
+    let expected = "its schema has version 99 and this program knows versions up to 2";
     assert!(text.contains(expected) && text.contains(path.to_str().unwrap()), "{text}");
     assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_jobs() {
+    let (_folder, path) = fresh();
+    let first = include_str!("../../../schemas/sqlite/0001_first.sql");
+    // "SCRB" in ASCII marks the file as ours.
+    let ours = "PRAGMA application_id = 1396920898; PRAGMA user_version = 1";
+    let job = "INSERT INTO jobs VALUES (7, 1, 'a talk', NULL, 'default', '{}', 1, 'queued', 0, NULL, \
+               NULL, '[]', 0, 0, NULL, 30, '', NULL, NULL, 0, 0, 5, 5, NULL)";
+    run_sql(&path, &format!("{first}; {job}; {ours}"));
+    let store = open(&path);
+    let job = store.job(JobId(7)).await.unwrap().expect("it is still there");
+    assert_eq!((job.name.as_str(), job.outbox), ("a talk", None));
+    assert!(store.untold(at(1_000), None, 10).await.unwrap().is_empty(), "nobody was told before");
+    store.close().await;
 }
 
 #[tokio::test]
