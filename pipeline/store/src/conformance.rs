@@ -229,6 +229,7 @@ macro_rules! store_conformance {
         $crate::store_conformance! { @tests $open;
             accounts::a_fresh_store_answers_a_ping,
             accounts::an_account_comes_back_as_it_was_created,
+            accounts::a_name_that_nobody_can_have_is_no_account,
             accounts::a_taken_name_is_a_conflict,
             accounts::names_compare_exactly,
             accounts::accounts_are_listed_by_id_page_by_page,

@@ -30,6 +30,14 @@ pub async fn an_account_comes_back_as_it_was_created(bench: &Bench) {
     assert_eq!(bench.store.account_by_name("user-2").await.unwrap(), None);
 }
 
+/// A name that no account can have is one that nobody has, whatever it is.
+pub async fn a_name_that_nobody_can_have_is_no_account(bench: &Bench) {
+    let long = "x".repeat(100_000);
+    for name in ["", long.as_str(), "no\u{0}body", "' OR 1=1 --"] {
+        assert_eq!(bench.store.account_by_name(name).await.unwrap(), None);
+    }
+}
+
 /// A second account of one name is refused, and the first stays.
 pub async fn a_taken_name_is_a_conflict(bench: &Bench) {
     bench.store.create_account(account(1)).await.unwrap();

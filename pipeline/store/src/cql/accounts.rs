@@ -20,6 +20,9 @@ use crate::error::ErrorKind;
 use crate::store::AccountChange;
 use crate::transition;
 
+/// Longest key of a partition, in bytes: its length is a number of 16 bits.
+const LONGEST_KEY: usize = 65_535;
+
 impl CqlStore {
     /// Creates an account.
     pub(super) async fn add_account(&self, account: &Account) -> Result<(), Failure> {
@@ -98,6 +101,10 @@ impl CqlStore {
 
     /// Finds an account by its login name.
     pub(super) async fn find_name(&self, username: &str) -> Result<Option<Account>, Failure> {
+        // The database refuses such a key with an error, where it has no row.
+        if username.is_empty() || username.len() > LONGEST_KEY {
+            return Ok(None);
+        }
         let row: Option<(i64, Uuid)> = self.db.row(&self.db.say.account_name, (username,)).await?;
         let Some((id, _)) = row else {
             return Ok(None);
