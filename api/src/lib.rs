@@ -31,7 +31,7 @@ use tokio_util::task::TaskTracker;
 
 pub use crate::auth::admin::{ADMIN, AdminAccount, AdminError, ensure_admin};
 pub use crate::auth::password::{HashError, hash_password};
-pub use crate::auth::secret::{Secret, Secrets};
+pub use crate::auth::secret::Secrets;
 pub use crate::config::Config;
 pub use crate::routes::{ENDPOINTS, Endpoint};
 pub use crate::server::serve;

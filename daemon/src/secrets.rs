@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use rand::RngExt;
 use rand::seq::SliceRandom;
-use scribed_api::Secret;
+use scribed_schemas::secret::Secret;
 
 use crate::failure::Failure;
 use crate::state_folder::private_folder;

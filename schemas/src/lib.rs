@@ -11,6 +11,7 @@
 //! - [`job`]: one recording to be transcribed, its states and faults.
 //! - [`account`], [`media`]: who owns what, and where its bytes are.
 //! - [`event`]: what producers send and what the daemon publishes.
+//! - [`secret`]: text that is never shown.
 
 #![forbid(unsafe_code)]
 
@@ -22,5 +23,6 @@ pub mod id;
 pub mod job;
 pub mod media;
 pub mod outbox;
+pub mod secret;
 pub mod time;
 pub mod transcript;

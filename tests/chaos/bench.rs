@@ -142,9 +142,10 @@ impl Bench {
         self.sent += 1;
     }
 
-    /// Writes down that an upload was accepted.
-    pub(crate) fn note_accepted(&mut self, said: Said) {
-        self.desk.log.say(said);
+    /// Writes down that an upload of our client was accepted under a key.
+    pub(crate) fn note_upload(&mut self, key: &str, job: i64, expected: Option<Vec<String>>) {
+        let under = Some((self.producer.owner.clone(), key.to_owned()));
+        self.desk.log.say(Said::Accepted { job, under, expected });
         self.sent += 1;
     }
 

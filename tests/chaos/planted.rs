@@ -128,11 +128,17 @@ fn announce(evidence: &mut Evidence, known: &Known) {
     evidence.transcripts.push(record(TRANSCRIPTS, (0, next), &event));
 }
 
-/// Two events that became jobs 10 and 11, one of them sent twice, one that is buried, and an upload
-/// that became job 12.
+/// What the client of an upload says.
+fn accepted(job: i64, key: Option<&str>, expected: Option<Vec<String>>) -> Said {
+    let under = key.map(|key| ("maria".to_owned(), key.to_owned()));
+    Said::Accepted { job, under, expected }
+}
+
+/// Two events that became jobs 10 and 11, one of them sent twice, one that is buried, an upload that
+/// became job 12, and one that became job 13, also sent as an event under the same key.
 fn sound() -> Evidence {
     let mut evidence = Evidence::default();
-    for (id, upload) in [(10, Some("a")), (11, Some("b")), (12, None)] {
+    for (id, upload) in [(10, Some("a")), (11, Some("b")), (12, None), (13, None)] {
         let known = known(id, upload);
         evidence.files.insert(format!("events/{id}"), 64_044);
         announce(&mut evidence, &known);
@@ -145,6 +151,7 @@ fn sound() -> Evidence {
         // A CloudEvent.
         record(UPLOADS, (1, 0), &json!({"id": "b", "data": {"owner": "maria"}})),
         record(UPLOADS, (1, 1), &json!({"media": {"key": "events/kept"}})),
+        record(UPLOADS, (0, 2), &event("c")),
     ];
     evidence.files.insert("events/kept".to_owned(), 7);
     let mut letter = Delivery { offset: 0, ..evidence.uploads[3].clone() };
@@ -154,10 +161,10 @@ fn sound() -> Evidence {
         letter.message.headers.push((format!("scribed.dlq.{name}"), value.as_bytes().to_vec()));
     }
     evidence.letters.push(letter);
-    let position = |partition| Position { partition, begin: 0, end: 2, committed: Some(2) };
+    let position = |partition, end| Position { partition, begin: 0, end, committed: Some(end) };
     evidence.positions = vec![
-        position(0),
-        position(1),
+        position(0, 3),
+        position(1, 2),
         Position { partition: 2, begin: 0, end: 0, committed: None },
     ];
     let expected = |job| Some((0..CHUNKS).map(|chunk| text(job, chunk)).collect());
@@ -172,14 +179,15 @@ fn sound() -> Evidence {
         sent("a", 10),
         sent("a", 10),
         sent("b", 11),
-        Said::Accepted { job: 12, expected: expected(12) },
+        accepted(12, None, expected(12)),
+        accepted(13, Some("c"), expected(13)),
         seen(JobState::InProgress, 1),
         offset(None),
         Said::Read { job: 10, chunk: 0, text: text(10, 0) },
         seen(JobState::InProgress, 2),
         offset(Some(1)),
         seen(JobState::Completed, 2),
-        offset(Some(2)),
+        offset(Some(3)),
     ];
     evidence.said = said.map(|said| Line { at: 0, said }).into();
     evidence
@@ -208,7 +216,13 @@ fn a_lost_event_is_found() {
     finds(Kind::LostEvent, &announced, |evidence| drop(evidence.jobs.remove(1)));
     finds(Kind::LostEvent, &[], |evidence| drop(evidence.uploads.remove(2)));
     finds(Kind::LostEvent, &[], |evidence| {
-        evidence.said.push(Line { at: 0, said: Said::Accepted { job: 99, expected: None } });
+        evidence.said.push(Line { at: 0, said: accepted(99, None, None) });
+    });
+    // Without the key of job 13 nothing stands for the event.
+    finds(Kind::LostEvent, &[], |evidence| {
+        let unnamed = accepted(13, None, None);
+        evidence.said.retain(|line| !matches!(line.said, Said::Accepted { job: 13, .. }));
+        evidence.said.push(Line { at: 0, said: unnamed });
     });
     finds(Kind::LostEvent, &[Kind::OrphanedMedia], |evidence| evidence.letters.clear());
 }
@@ -217,9 +231,16 @@ fn a_lost_event_is_found() {
 fn an_event_that_became_two_jobs_is_found() {
     // Its text is that of its own recording, and not that of the event's first job.
     finds(Kind::DoubledEvent, &[Kind::ChangedText], |evidence| {
-        let twin = known(13, Some("a"));
+        let twin = known(14, Some("a"));
         announce(evidence, &twin);
-        evidence.files.insert("events/13".to_owned(), 64_044);
+        evidence.files.insert("events/14".to_owned(), 64_044);
+        evidence.jobs.push(twin);
+    });
+    // The same key, by event and by upload.
+    finds(Kind::DoubledEvent, &[Kind::ChangedText], |evidence| {
+        let twin = known(14, Some("c"));
+        announce(evidence, &twin);
+        evidence.files.insert("events/14".to_owned(), 64_044);
         evidence.jobs.push(twin);
     });
 }

@@ -1,6 +1,4 @@
-//! The same thing is asked for again and again, at once: it is done once.
-//!
-//! That one id is one job whichever way it comes is a test of `e2e/once.rs`.
+//! The same thing is asked for again and again, at once, by every way there is: it is done once.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -8,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::blocking::multipart::{Form, Part};
-use scribed_tests::checker::{Rules, Said};
+use scribed_tests::checker::Rules;
 use scribed_tests::{Client, Services};
 
 use crate::alone;
@@ -33,14 +31,33 @@ fn what_is_asked_for_a_hundred_times_is_done_once() {
 
     let (wav, expected) = recording(2);
     let answers = at_once(|number| upload(&clients[number % 2], "posted", &wav));
-    let jobs: BTreeSet<_> = answers.iter().map(|(status, job)| (*status, *job)).collect();
-    assert_eq!(jobs.len(), 1, "every answer is the same: {jobs:?}");
-    let (status, job) = answers[0];
-    assert_eq!(status, 200);
-    bench.note_accepted(Said::Accepted { job: job.unwrap(), expected: Some(expected) });
+    bench.note_upload("posted", only(answers), Some(expected));
 
-    bench.expect_jobs(2);
-    bench.finish(Rules { uncharged: true, ..Rules::default() }, "200 requests for 2 jobs");
+    // The first who comes makes the job, and the others get it, each in its way.
+    let (wav, expected) = recording(3);
+    let answers = at_once(|number| {
+        if number % 2 == 0 {
+            return Some(upload(&clients[number / 2 % 2], "mixed", &wav));
+        }
+        bench.producer().send("mixed", &wav);
+        None
+    });
+    bench.note_sent("mixed", expected);
+    bench.note_upload("mixed", only(answers.into_iter().flatten()), None);
+
+    bench.expect_jobs(3);
+    bench.finish(Rules { uncharged: true, ..Rules::default() }, "300 requests for 3 jobs");
+}
+
+/// Returns the one job that all were told.
+#[track_caller]
+fn only(answers: impl IntoIterator<Item = (u16, Option<i64>)>) -> i64 {
+    let answers: BTreeSet<_> = answers.into_iter().collect();
+    assert_eq!(answers.len(), 1, "every answer is the same: {answers:?}");
+    match answers.first() {
+        Some((200, Some(job))) => *job,
+        other => panic!("refused: {other:?}"),
+    }
 }
 
 /// Lets all ask at once; returns what each was answered.

@@ -1,39 +1,8 @@
-//! Secrets that the daemon makes at first start; they never show in logs.
+//! Secrets that the daemon makes at first start, and the only way to compare what is presented.
 
-use std::fmt;
-
+use scribed_schemas::secret::Secret;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-
-/// A text that only its holder may know.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the secret itself.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns whether `presented` is the secret; takes the same time whatever it is.
-    ///
-    /// Digests are compared, so that not even the length shows. An empty secret matches nothing.
-    pub(crate) fn matches(&self, presented: &str) -> bool {
-        let (ours, theirs) = (Sha256::digest(&self.0), Sha256::digest(presented));
-        bool::from(ours.as_slice().ct_eq(theirs.as_slice())) && !self.0.is_empty()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// The secrets of the HTTP side.
 #[derive(Debug, Clone)]
@@ -46,6 +15,26 @@ pub struct Secrets {
     pub worker_token: Secret,
 }
 
+impl Secrets {
+    /// Returns whether `presented` opens `PATCH /auth/patch`.
+    pub(crate) fn is_admin(&self, presented: &str) -> bool {
+        is_same(&self.admin_token, presented)
+    }
+
+    /// Returns whether `presented` opens `/worker/transcription_status`.
+    pub(crate) fn is_worker(&self, presented: &str) -> bool {
+        is_same(&self.worker_token, presented)
+    }
+}
+
+/// Returns whether `presented` is the secret; takes the same time whatever it is.
+///
+/// Digests are compared, so that not even the length shows. An empty secret matches nothing.
+fn is_same(secret: &Secret, presented: &str) -> bool {
+    let (ours, theirs) = (Sha256::digest(secret.expose()), Sha256::digest(presented));
+    bool::from(ours.as_slice().ct_eq(theirs.as_slice())) && !secret.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,11 +42,11 @@ mod tests {
     #[test]
     fn only_the_very_secret_matches() {
         let secret = Secret::new("open sesame");
-        assert!(secret.matches("open sesame"));
+        assert!(is_same(&secret, "open sesame"));
         for wrong in ["", "open", "open sesame ", "Open sesame"] {
-            assert!(!secret.matches(wrong), "{wrong:?}");
+            assert!(!is_same(&secret, wrong), "{wrong:?}");
         }
-        assert!(!Secret::new("").matches(""));
+        assert!(!is_same(&Secret::default(), ""));
     }
 
     #[test]

@@ -8,12 +8,12 @@
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::AccountId;
+use scribed_schemas::secret::Secret;
 use scribed_schemas::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Refusal;
-use crate::auth::secret::Secret;
 use crate::config::Auth;
 
 /// Who makes our tokens, and for whom: claims `iss` and `aud`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use http::Method;
-use scribed_api::{Api, Config, Secret, Secrets, hash_password, serve};
+use scribed_api::{Api, Config, Secrets, hash_password, serve};
 use scribed_bus::MemoryBus;
 use scribed_engine::testing::{ScriptedRunner, shapes};
 use scribed_engine::{Engine, Parts, PipelineConfig, Plans, StageConfig, SystemClock};
@@ -13,6 +13,7 @@ use scribed_media::{Inbox, LocalMedia};
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, IdGenerator, JobId};
 use scribed_schemas::job::{Job, JobState};
+use scribed_schemas::secret::Secret;
 use scribed_store::{MemoryStore, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -16,7 +16,6 @@ pub mod inbox;
 pub mod local;
 pub mod memory;
 pub mod s3;
-pub mod secret;
 pub mod store;
 
 mod key;
@@ -27,5 +26,4 @@ pub use inbox::{Inbox, InboxError};
 pub use local::LocalMedia;
 pub use memory::MemoryMedia;
 pub use s3::{S3Config, S3Media};
-pub use secret::Secret;
 pub use store::{MediaReader, MediaStore, MediaWriter};

@@ -235,7 +235,7 @@ fn builder(config: &S3Config) -> std::result::Result<AmazonS3Builder, String> {
 /// Returns the secret of the access key.
 fn secret(config: &S3Config) -> std::result::Result<String, String> {
     let Some(file) = &config.secret_access_key_file else {
-        return Ok(config.secret_access_key.reveal().to_owned());
+        return Ok(config.secret_access_key.expose().to_owned());
     };
     let unusable = |why: &dyn fmt::Display| {
         format!("media.s3.secret_access_key_file {}: {why}", file.display())

@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use scribed_media::{ErrorKind, MediaReader, MediaStore, S3Config, S3Media, Secret};
+use scribed_media::{ErrorKind, MediaReader, MediaStore, S3Config, S3Media};
+use scribed_schemas::secret::Secret;
 use scribed_test_s3::{ACCESS_KEY, BUCKET, Fault, Operation, S3Server, SECRET_KEY};
 
 const MIB: usize = 1024 * 1024;

@@ -53,7 +53,7 @@ mod schema;
 mod statements;
 mod submit;
 
-pub use config::{Agreement, Config, Secret, Tls};
+pub use config::{Agreement, Config, Tls};
 pub use schema::{Migrated, Product};
 
 use database::Database;

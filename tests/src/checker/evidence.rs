@@ -57,15 +57,25 @@ pub(super) type Identity = (String, String);
 pub(super) type Place = (i32, i64);
 
 impl Evidence {
-    /// Returns jobs by the event that they came of, all of each.
+    /// Returns jobs by the event that they came of, all of each: those that name it, and those of
+    /// uploads whose clients sent them under the same key.
     pub(super) fn jobs_of_events(&self) -> BTreeMap<Identity, Vec<&Known>> {
-        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for known in &self.jobs {
-            if let Some(upload) = &known.job.options.upload {
-                found.entry((known.owner.clone(), upload.clone())).or_default().push(known);
+        let by_number = self.jobs_by_number();
+        let named = self.jobs.iter().filter_map(|known| {
+            let upload = known.job.options.upload.clone()?;
+            Some(((known.owner.clone(), upload), known))
+        });
+        let under_keys = self.said.iter().filter_map(|line| match &line.said {
+            Said::Accepted { job, under: Some(identity), .. } => {
+                Some((identity.clone(), *by_number.get(job)?))
             }
+            _ => None,
+        });
+        let mut found: BTreeMap<_, BTreeMap<i64, &Known>> = BTreeMap::new();
+        for (identity, known) in named.chain(under_keys) {
+            found.entry(identity).or_default().insert(known.job.id.0, known);
         }
-        found
+        found.into_iter().map(|(identity, jobs)| (identity, jobs.into_values().collect())).collect()
     }
 
     /// Returns jobs by their number.
@@ -84,7 +94,9 @@ impl Evidence {
                     let jobs = jobs.into_iter().flatten();
                     expected.extend(jobs.map(|known| (known.job.id.0, text)));
                 }
-                Said::Accepted { job, expected: Some(text) } => drop(expected.insert(*job, text)),
+                Said::Accepted { job, expected: Some(text), .. } => {
+                    expected.insert(*job, text);
+                }
                 _ => {}
             }
         }

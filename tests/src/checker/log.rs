@@ -39,6 +39,9 @@ pub enum Said {
     Accepted {
         /// Number of the job.
         job: i64,
+        /// Owner and idempotency key, where it was sent under one: an event of that id is the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        under: Option<(String, String)>,
         /// As above.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expected: Option<Vec<String>>,

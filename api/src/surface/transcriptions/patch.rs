@@ -52,7 +52,7 @@ fn read(checks: &mut Checks, query: &Query, body: &Document) -> Option<Change> {
 async fn handle(change: Answer<Change>, api: Api) -> Answer {
     let Change { user, secret, password, can_interact } = change?;
     let shared = &api.shared;
-    if !shared.secrets.admin_token.matches(&secret) {
+    if !shared.secrets.is_admin(&secret) {
         return Err(WRONG_SECRET);
     }
     let password_hash = match password {

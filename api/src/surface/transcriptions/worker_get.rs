@@ -31,7 +31,7 @@ fn read(checks: &mut Checks, query: &Query) -> Option<(JobId, String)> {
 
 async fn handle(wanted: Answer<(JobId, String)>, api: Api) -> Answer {
     let (id, secret) = wanted?;
-    if !api.shared.secrets.worker_token.matches(&secret) {
+    if !api.shared.secrets.is_worker(&secret) {
         return Err(WRONG_SECRET);
     }
     let job = external::job(&api, id).await?;

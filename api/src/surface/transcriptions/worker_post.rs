@@ -46,7 +46,7 @@ fn read_chunk(checks: &mut Checks, fields: &Fields<'_>) -> Option<NewChunk> {
 
 async fn handle(report: Answer<(String, Report)>, api: Api) -> Answer {
     let (secret, report) = report?;
-    if !api.shared.secrets.worker_token.matches(&secret) {
+    if !api.shared.secrets.is_worker(&secret) {
         return Err(WRONG_SECRET);
     }
     let job = external::apply(&api, report).await?;

@@ -163,7 +163,7 @@ fn common(config: &Config) -> Result<ClientConfig> {
         }
     }
     if let Some(password) = &security.key_password {
-        client.set("ssl.key.password", password.reveal());
+        client.set("ssl.key.password", password.expose());
     }
     if let Some(sasl) = &security.sasl {
         client.set("sasl.mechanism", sasl.mechanism.as_str());
@@ -187,7 +187,7 @@ fn add(client: &mut ClientConfig, config: &Config) {
 
 fn password(sasl: &Sasl) -> Result<String> {
     if let Some(password) = &sasl.password {
-        return Ok(password.reveal().to_owned());
+        return Ok(password.expose().to_owned());
     }
     let Some(file) = &sasl.password_file else {
         return Err(Error::new("use the Kafka setting `security.sasl`: there is no password"));
@@ -211,8 +211,10 @@ pub(super) fn refusal(error: KafkaError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use scribed_schemas::secret::Secret;
+
     use super::*;
-    use crate::kafka::config::{Mechanism, Secret, Security};
+    use crate::kafka::config::{Mechanism, Security};
 
     fn with(options: &[(&str, &str)]) -> Config {
         let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));

@@ -5,8 +5,9 @@
 use std::path::PathBuf;
 
 use scribed_bus::conformance::message;
-use scribed_bus::kafka::config::{Config, Mechanism, Sasl, Secret, Security};
+use scribed_bus::kafka::config::{Config, Mechanism, Sasl, Security};
 use scribed_bus::{Bus, KafkaBus};
+use scribed_schemas::secret::Secret;
 
 use crate::settings;
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use scribed_schemas::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::key;
-use crate::secret::Secret;
 
 /// Smallest part of an upload that S3 takes, other than the last, in MiB.
 ///

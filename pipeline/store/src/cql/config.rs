@@ -1,11 +1,11 @@
 //! Settings of the CQL store: where the database is, how to be let in, and how long to wait.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize, Serializer};
+use scribed_schemas::secret::Secret;
+use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use crate::error::ErrorKind;
@@ -110,40 +110,6 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
 }
 
-/// Text that is never shown: not in logs, not in errors, not in a printed configuration.
-#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps a text secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Returns the text itself.
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns what may be shown.
-    fn shown(&self) -> &'static str {
-        if self.0.is_empty() { "" } else { "(hidden)" }
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.shown())
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.shown())
-    }
-}
-
 impl Config {
     /// Refuses settings that cannot work, with a sentence that says which.
     pub(super) fn check(&self) -> Result<(), Failure> {
@@ -166,11 +132,10 @@ impl Config {
         if self.replication.keys().any(|name| !is_plain(name)) {
             return refuse("a datacenter in replication has a quote in its name".to_owned());
         }
-        if !self.password.0.is_empty() && self.password_file.is_some() {
+        if !self.password.is_empty() && self.password_file.is_some() {
             return refuse("password and password_file are both set; set one".to_owned());
         }
-        if self.username.is_empty() && (!self.password.0.is_empty() || self.password_file.is_some())
-        {
+        if self.username.is_empty() && (!self.password.is_empty() || self.password_file.is_some()) {
             return refuse("there is a password without a username".to_owned());
         }
         let half = |tls: &Tls| tls.cert_file.is_some() != tls.key_file.is_some();

@@ -91,7 +91,7 @@ fn balance(config: &Config) -> Arc<dyn LoadBalancingPolicy> {
 /// Returns the password, from wherever it is.
 fn password(config: &Config) -> Result<String, Failure> {
     let Some(file) = &config.password_file else {
-        return Ok(config.password.reveal().to_owned());
+        return Ok(config.password.expose().to_owned());
     };
     let text =
         std::fs::read_to_string(file).map_err(|error| unusable("password_file", file, error))?;

@@ -42,7 +42,7 @@ impl Database {
         let profiles = connect::profiles(config);
         let session = connect::session(config, &profiles).await?;
         let Migrated { product, .. } = schema::open(&session, &profiles, config).await?;
-        let say = Statements::prepare(&session, &profiles).await?;
+        let say = Statements::prepare(&session, &profiles, &config.keyspace).await?;
         let put_chunk = say.put_chunk(&profiles);
         let database = Self { session, say, put_chunk, keyspace: config.keyspace.clone() };
         database.try_condition().await?;

@@ -42,7 +42,7 @@ macro_rules! statements {
         }
 
         impl Statements {
-            /// Has the database prepare each statement.
+            /// Has the database prepare each statement for the tables of `keyspace`.
             ///
             /// # Errors
             ///
@@ -50,8 +50,12 @@ macro_rules! statements {
             pub(super) async fn prepare(
                 session: &Session,
                 profiles: &Profiles,
+                keyspace: &str,
             ) -> Result<Self, PrepareError> {
-                $(let $name = Way::$profile.prepare(session, profiles, $text).await?;)+
+                $(
+                    let text = qualified($text, keyspace);
+                    let $name = Way::$profile.prepare(session, profiles, text).await?;
+                )+
                 Ok(Self { $($name,)+ })
             }
         }
@@ -95,7 +99,7 @@ impl Way {
         self,
         session: &Session,
         profiles: &Profiles,
-        text: &str,
+        text: String,
     ) -> Result<PreparedStatement, PrepareError> {
         let mut statement = session.prepare(Statement::new(text)).await?;
         let profile = match self {
@@ -112,6 +116,22 @@ impl Way {
         statement.set_page_size(if self == Self::documents { DOCUMENT_PAGE } else { KEY_PAGE });
         Ok(statement)
     }
+}
+
+/// Words behind which a statement names its table.
+const BEFORE_TABLE: [&str; 3] = ["FROM ", "INTO ", "UPDATE "];
+
+/// Writes the keyspace before the table of a statement.
+///
+/// The id of a prepared statement that leaves it to the connection depends on the connection, so a
+/// node may not know it again (CASSANDRA-15252); Cassandra warns of such statements too.
+fn qualified(text: &str, keyspace: &str) -> String {
+    for before in BEFORE_TABLE {
+        if let Some((start, rest)) = text.split_once(before) {
+            return format!("{start}{before}{keyspace}.{rest}");
+        }
+    }
+    text.to_owned()
 }
 
 const JOB: &str = "SELECT DISTINCT id, owner, name, media, pipeline, options, priority, state, \
@@ -343,6 +363,17 @@ mod tests {
                     upper.lines().filter(|line| !line.starts_with("--")).collect();
                 assert!(!without_comments.contains(word), "{word} in {text}");
             }
+        }
+    }
+
+    #[test]
+    fn every_statement_names_its_keyspace_once_and_keeps_its_words() {
+        for (name, _, text) in ALL {
+            let table = table(text).unwrap_or_else(|| panic!("{name} has no table"));
+            let qualified = qualified(text, "house");
+            assert_eq!(qualified.matches("house.").count(), 1, "{qualified}");
+            assert!(qualified.contains(&format!(" house.{table} ")), "{qualified}");
+            assert_eq!(qualified.replace("house.", ""), *text, "{name}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::error::Error as _;
 
-use scribed_store::cql::{Migrated, Product, Secret};
+use scribed_schemas::secret::Secret;
+use scribed_store::cql::{Migrated, Product};
 use scribed_store::{CqlConfig, CqlStore, Error, ErrorKind, Store};
 
 use crate::pool;
