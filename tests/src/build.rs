@@ -72,9 +72,9 @@ fn parts(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn build() {
-    let packages = STAGES.iter().flat_map(|stage| ["-p".into(), format!("scribed-stage-{stage}")]);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root()).args(["build", "-p", "scribed"]).args(packages);
+    // All of it, since the features of what is shared depend on what is built together.
+    cargo.current_dir(root()).args(["build", "--workspace"]);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

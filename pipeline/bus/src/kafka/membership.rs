@@ -8,7 +8,7 @@ use std::thread::Thread;
 
 use tokio::sync::Notify;
 
-use super::tracker::{Limits, Tracker};
+use super::tracker::{Limits, Room, Tracker};
 use crate::{Delivery, Error, Result};
 
 /// Deliveries of one partition that may wait behind its window: enough that the threads meet seldom.
@@ -39,10 +39,20 @@ struct State {
     end: Option<String>,
     /// The consumer was dropped.
     is_leaving: bool,
-    /// A commit was sent, and its answer is not there.
-    is_committing: bool,
+    commit: Commit,
     /// The last one failed.
     has_failed_commit: bool,
+}
+
+/// How far the next commit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Commit {
+    /// Nothing is to be committed, as far as the polling thread knows.
+    Idle,
+    /// It was told that something is, and sends it when the next commit is due.
+    Due,
+    /// It was sent, and its answer is not there.
+    Sent,
 }
 
 impl Membership {
@@ -55,7 +65,7 @@ impl Membership {
             tracker,
             end: None,
             is_leaving: false,
-            is_committing: false,
+            commit: Commit::Idle,
             has_failed_commit: false,
         };
         Self {
@@ -109,10 +119,13 @@ impl Membership {
     pub(super) fn ack(&self, partition: i32, offset: i64) -> Result<()> {
         let mut state = self.state();
         state.alive(self)?;
-        state.tracker.ack(&self.topic, partition, offset)?;
-        let is_due = !state.is_committing && state.tracker.has_commits();
+        let has_commit = state.tracker.ack(&self.topic, partition, offset)?;
+        let is_news = has_commit && state.commit == Commit::Idle;
+        if is_news {
+            state.commit = Commit::Due;
+        }
         drop(state);
-        if is_due {
+        if is_news {
             self.wake_poller();
         }
         Ok(())
@@ -149,8 +162,12 @@ impl Membership {
     }
 
     /// Takes what was fetched.
-    pub(super) fn arrived(&self, delivery: Delivery) {
-        self.state().tracker.arrived(delivery);
+    pub(super) fn arrived(&self, deliveries: impl IntoIterator<Item = Delivery>) {
+        let mut state = self.state();
+        for delivery in deliveries {
+            state.tracker.arrived(delivery);
+        }
+        drop(state);
         self.arrived.notify_one();
     }
 
@@ -175,21 +192,21 @@ impl Membership {
         self.revoke(&assigned)
     }
 
-    /// Returns whether more of a partition may arrive.
-    pub(super) fn has_room(&self, partition: i32) -> bool {
-        self.state().tracker.has_room(partition)
+    /// Returns how much more of a partition may arrive.
+    pub(super) fn room(&self, partition: i32) -> Room {
+        self.state().tracker.room(partition)
     }
 
     /// Returns whether there is something to commit and no commit under way.
     pub(super) fn has_commits(&self) -> bool {
         let state = self.state();
-        !state.is_committing && state.tracker.has_commits()
+        state.commit != Commit::Sent && state.tracker.has_commits()
     }
 
     /// Takes what is to be committed; [`commit_ended`](Self::commit_ended) must follow.
     pub(super) fn take_commits(&self) -> Vec<(i32, i64)> {
         let mut state = self.state();
-        state.is_committing = true;
+        state.commit = Commit::Sent;
         state.tracker.take_commits()
     }
 
@@ -200,7 +217,7 @@ impl Membership {
         for (partition, offset) in confirmed.unwrap_or_default() {
             state.tracker.committed(*partition, *offset);
         }
-        state.is_committing = false;
+        state.commit = Commit::Idle;
         state.has_failed_commit = confirmed.is_none();
         state.tracker.commits_unconfirmed();
         drop(state);

@@ -60,23 +60,30 @@ impl Context {
         *self.service() = Some(Service { client, committer, queues });
     }
 
-    /// Takes records of each partition for as long as it has room, but at most `most`; returns whether
-    /// there was nothing more to take.
-    pub(super) fn take(&self, most: usize) -> bool {
+    /// Takes records of each partition as far as it has room; returns whether there was nothing more
+    /// to take.
+    pub(super) fn take(&self) -> bool {
         let mut is_drained = true;
         for (partition, queue) in self.service().iter().flat_map(|service| &service.queues) {
-            let mut taken = 0;
-            while self.membership.has_room(*partition) {
-                let polled = queue.poll(Duration::ZERO);
-                if let Some(Ok(record)) = &polled {
-                    self.membership.arrived(record::delivery(&self.membership.topic, record));
+            let mut room = self.membership.room(*partition);
+            let mut taken = Vec::new();
+            while room.is_there() {
+                match queue.poll(Duration::ZERO) {
+                    Some(Ok(record)) => {
+                        let delivery = record::delivery(&self.membership.topic, &record);
+                        room.take(&delivery);
+                        taken.push(delivery);
+                    }
+                    // An error of a partition is news; the client goes on with it by itself.
+                    Some(Err(_)) => {
+                        is_drained = false;
+                        break;
+                    }
+                    None => break,
                 }
-                // An error of a partition is news; the client goes on with it by itself.
-                taken += 1;
-                if polled.is_none() || taken == most {
-                    is_drained &= polled.is_none();
-                    break;
-                }
+            }
+            if !taken.is_empty() {
+                self.membership.arrived(taken);
             }
         }
         is_drained

@@ -30,7 +30,7 @@ use crate::{Error, Result};
 const POLL_EVERY: Duration = Duration::from_millis(100);
 /// Shortest time from one commit to the next: acknowledgements in between share one.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
-/// Most events, and most records of a partition, taken in a row before the rest has its time.
+/// Most events taken in a row before the rest has its time.
 const BATCH: usize = 512;
 /// The same after a commit that failed.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
@@ -94,7 +94,7 @@ fn serve(consumer: &Client, membership: &Membership) {
     let mut last_commit: Option<Instant> = None;
     while membership.goes_on() {
         let is_served = poll(consumer, membership);
-        let is_drained = consumer.context().take(BATCH);
+        let is_drained = consumer.context().take();
         let has_commits = membership.has_commits();
         let pause = if membership.has_failed_commit() { COMMIT_AGAIN } else { COMMIT_EVERY };
         let rest = last_commit.map_or(Duration::ZERO, |at| pause.saturating_sub(at.elapsed()));
@@ -115,7 +115,9 @@ fn poll(consumer: &Client, membership: &Membership) -> bool {
         // Nothing is waited for here: the client's queue wakes the thread.
         match consumer.poll(Duration::ZERO) {
             // Of a partition whose own queue could not be made.
-            Some(Ok(record)) => membership.arrived(record::delivery(&membership.topic, &record)),
+            Some(Ok(record)) => {
+                membership.arrived([record::delivery(&membership.topic, &record)]);
+            }
             Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                 membership.end(&code.to_string());
                 return false;
