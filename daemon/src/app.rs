@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use scribed_api::{AdminAccount, Api};
-use scribed_engine::runner::InProcess;
 use scribed_engine::{Clock, Config as EngineConfig, Engine, Parts, SystemClock};
 use scribed_media::{Inbox, MediaStore};
 use scribed_schemas::id::IdGenerator;
@@ -22,8 +21,9 @@ use crate::config::{BusBackend, Config};
 use crate::failure::Failure;
 use crate::lifecycle::{Ending, Lifecycle};
 use crate::secrets::StoredSecrets;
-use crate::stages::{Stages, Warm};
+use crate::stages::Warm;
 use crate::state_folder::StateFolder;
+use crate::workers;
 
 /// A daemon that could run.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct App {
     engine: Engine,
     node: Node,
     ids: Arc<IdGenerator>,
-    warm: Warm,
+    warm: Option<Warm>,
     lock: FolderLock,
     /// Our name in leases.
     host: String,
@@ -51,8 +51,8 @@ pub struct Running {
     database: Database,
     node: Node,
     folder: StateFolder,
-    /// Keeps the model loaded.
-    _warm: Warm,
+    /// Keeps the model loaded, where stages run in this process.
+    _warm: Option<Warm>,
     /// Keeps a second daemon out, until everything is closed.
     _lock: FolderLock,
 }
@@ -74,9 +74,11 @@ impl App {
         for file in &secrets.made {
             tracing::info!(file = %file.display(), "made a secret");
         }
-        let stages = Stages::load(&config, &folder)?;
-        let (plans, warm) = stages.insist()?;
-        stages.announce_models();
+        let (plans, stages) = runtime.block_on(async {
+            let stages = workers::load(&config, &folder).await?;
+            let plans = stages.plans_or_refuse()?;
+            Ok::<_, Failure>((plans, workers::start(&config, &folder, &stages).await?))
+        })?;
         let media = backends::media(&config, &folder)?;
         let (database, bus, node) = runtime.block_on(async {
             media.ping().await.map_err(Failure::refused)?;
@@ -92,13 +94,14 @@ impl App {
             media: media.clone(),
             inbox: Inbox::new(&config.media),
             bus,
-            runner: Arc::new(InProcess::new(stages.catalog.clone())),
+            runner: stages.runner,
             plans,
             clock: Arc::new(SystemClock),
             ids: ids.clone(),
             config: EngineConfig { publish: Some(publish), ..config.engine.clone() },
             holder: host.clone(),
         });
+        let warm = stages.warm;
         Ok(Self { config, folder, secrets, database, media, engine, node, ids, warm, lock, host })
     }
 

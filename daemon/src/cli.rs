@@ -71,6 +71,17 @@ pub enum Command {
     Topics(Topics),
     /// Makes the tables of a shared database, or brings them up to date
     Migrate,
+    /// Serves as a worker of a daemon; only a daemon starts one
+    #[command(hide = true)]
+    Worker(Worker),
+}
+
+/// `scribed worker`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Worker {
+    /// Process id of the daemon
+    #[arg(long, value_name = "PID")]
+    pub parent: u32,
 }
 
 /// How a listing is printed.
@@ -118,8 +129,13 @@ pub struct Transcribe {
 /// `scribed plugins`.
 #[derive(Debug, Subcommand)]
 pub enum Plugins {
-    /// Lists every stage with its plugin
+    /// Lists every stage with its plugin, and what is in quarantine
     List(Listing),
+    /// Releases a stage that crashed so often that it was put into quarantine
+    Release {
+        /// Its id, e.g. com.example.gate
+        id: String,
+    },
     /// Shows one stage with its options
     Show {
         /// Its id, e.g. org.scribed.vad

@@ -25,6 +25,7 @@ mod plugins;
 mod run;
 mod topics;
 mod transcribe;
+mod worker;
 
 /// What commands that end by themselves log, unless somebody asked for more.
 const QUIET: &str = "warn";
@@ -36,6 +37,10 @@ const NODE: u8 = 127;
 /// # Errors
 /// What went wrong, what to do, and the exit code.
 pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    // A worker is told everything by its daemon, and reads nothing else.
+    if let Command::Worker(ask) = &cli.command {
+        return worker::run(*ask);
+    }
     let session = Session::begin(cli)?;
     match &cli.command {
         Command::Run(_) => run::run(session),
@@ -49,6 +54,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::DeadLetters(ask) => dead_letters::run(&session, ask),
         Command::Topics(ask) => topics::run(&session, *ask),
         Command::Migrate => migrate::run(&session),
+        Command::Worker(ask) => worker::run(*ask),
     }
 }
 

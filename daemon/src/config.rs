@@ -34,6 +34,8 @@ pub struct Config {
     pub cors: scribed_api::config::Cors,
     /// How jobs are worked on.
     pub engine: scribed_engine::Config,
+    /// The processes in which stages run.
+    pub workers: scribed_worker::Config,
     /// The database.
     pub store: Store,
     /// Recordings.
@@ -59,6 +61,7 @@ impl Default for Config {
             surface: scribed_api::config::Surfaces::default(),
             cors: scribed_api::config::Cors::default(),
             engine: scribed_engine::Config::default(),
+            workers: scribed_worker::Config::default(),
             store: Store::default(),
             media: scribed_media::Config::default(),
             bus: Bus::default(),

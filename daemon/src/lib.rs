@@ -3,6 +3,7 @@
 //! - [`cli`] is what can be typed; [`commands`] is what then happens, one file per command.
 //! - [`config`] composes every crate's settings and knows where each value came from.
 //! - [`state_folder`], [`secrets`], [`models`], [`stages`] find and check what a daemon needs.
+//! - [`workers`] says where stages run.
 //! - [`app`] puts it together; [`lifecycle`] ends it in order; [`telemetry`] writes its log.
 //! - [`output`] and [`failure`] are how commands speak.
 #![forbid(unsafe_code)]
@@ -20,3 +21,4 @@ pub mod secrets;
 pub mod stages;
 pub mod state_folder;
 pub mod telemetry;
+pub mod workers;

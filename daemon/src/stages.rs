@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use scribed_engine::plan::StageShape;
+use scribed_engine::runner::RunError;
 use scribed_engine::{PipelineConfig, PlanError, Plans};
-use scribed_plugin_host::{
-    CallError, Catalog, HostContext, Instance, Level, Refusal, Search, StageInfo,
-};
+use scribed_plugin_host::{Catalog, HostContext, Instance, Level, Search, StageInfo};
+use scribed_worker::Refused;
 use serde_json::Value;
 
 use crate::config::Config;
@@ -27,10 +28,12 @@ const SLOTS_PROPERTY: &str = "x-scribed-slots";
 /// The stages of a configuration.
 #[derive(Debug)]
 pub struct Stages {
-    /// Every stage that was loaded.
+    /// The plugins, where they are loaded in this process; empty otherwise.
     pub catalog: Catalog,
-    /// Plugins that were not.
-    pub refusals: Vec<Refusal>,
+    /// Every stage that can be used, in the order of their ids.
+    pub known: Vec<StageInfo>,
+    /// Plugins that cannot.
+    pub refusals: Vec<Refused>,
     /// Finds models.
     pub finder: Finder,
     /// The pipelines, the paths of their models filled in.
@@ -56,27 +59,41 @@ pub struct Unopened {
     /// Its place, from 1.
     pub number: usize,
     /// What the stage said.
-    pub error: CallError,
+    pub error: RunError,
 }
 
 impl Stages {
-    /// Loads plugins and fills in models; what is wrong is kept, not refused.
+    /// What to do when a stage does not open.
+    pub const REFUSED_HINT: &str = "correct the stage's options, or replace the file that it names";
+
+    /// Loads plugins into this process and fills in models; what is wrong is kept, not refused.
     ///
     /// # Errors
     /// When the place of the running program is unknown.
     pub fn load(config: &Config, folder: &StateFolder) -> Result<Self, Failure> {
-        let binary = binary_folder()?;
-        let mut search = Search::beside(&binary);
-        search.folders.extend(config.plugins.folders.iter().cloned());
-        search.pins.clone_from(&config.plugins.pins);
-        let (catalog, refusals) = Catalog::load(&search);
-        let finder = Finder::new(&config.models, folder.models(), &binary);
-        let pipelines = config.pipelines.clone();
+        let (catalog, refusals) = Catalog::load(&Self::search(config)?);
+        let known = catalog.stages().cloned().collect();
+        let refusals = refusals.iter().map(Refused::from).collect();
+        Ok(Self { catalog, ..Self::of(config, folder, known, refusals)? })
+    }
+
+    /// Takes stages that are loaded elsewhere, and fills in models.
+    ///
+    /// # Errors
+    /// When the place of the running program is unknown.
+    pub fn of(
+        config: &Config,
+        folder: &StateFolder,
+        known: Vec<StageInfo>,
+        refusals: Vec<Refused>,
+    ) -> Result<Self, Failure> {
+        let finder = Finder::new(&config.models, folder.models(), &binary_folder()?);
         let mut stages = Self {
-            catalog,
+            catalog: Catalog::default(),
+            known,
             refusals,
             finder,
-            pipelines,
+            pipelines: config.pipelines.clone(),
             models: Vec::new(),
             model_errors: Vec::new(),
         };
@@ -85,12 +102,29 @@ impl Stages {
         Ok(stages)
     }
 
+    /// Returns where plugins are looked for.
+    ///
+    /// # Errors
+    /// When the place of the running program is unknown.
+    pub fn search(config: &Config) -> Result<Search, Failure> {
+        let mut search = Search::beside(&binary_folder()?);
+        search.folders.extend(config.plugins.folders.iter().cloned());
+        search.pins.clone_from(&config.plugins.pins);
+        Ok(search)
+    }
+
+    /// Looks a stage up.
+    pub fn stage(&self, id: &str) -> Option<&StageInfo> {
+        self.known.iter().find(|stage| stage.id == id)
+    }
+
     /// Checks that the stages of every pipeline fit.
     ///
     /// # Errors
     /// Names the pipeline, the stage and what does not fit.
     pub fn plans(&self) -> Result<Plans, PlanError> {
-        Plans::validate(&self.pipelines, &self.catalog)
+        let shapes: Vec<StageShape> = self.known.iter().map(StageShape::from).collect();
+        Plans::from_shapes(&self.pipelines, &shapes)
     }
 
     /// Opens every stage of every pipeline once; returns those that hold a model, and what failed.
@@ -98,14 +132,14 @@ impl Stages {
         let (mut instances, mut failed) = (Vec::new(), Vec::new());
         for pipeline in &self.pipelines {
             for (index, stage) in pipeline.stages.iter().enumerate() {
-                let Some(info) = self.catalog.stage(&stage.stage) else { continue };
+                let Some(info) = self.stage(&stage.stage) else { continue };
                 let config = Value::Object(stage.config.clone());
                 match self.catalog.open(&stage.stage, &config, Arc::new(Quiet)) {
                     Ok(instance) if model_property(info).is_some() => instances.push(instance),
                     Ok(_) => {}
                     Err(error) => {
                         let pipeline = pipeline.name.clone();
-                        failed.push(Unopened { pipeline, number: index + 1, error });
+                        failed.push(Unopened { pipeline, number: index + 1, error: error.into() });
                     }
                 }
             }
@@ -118,6 +152,14 @@ impl Stages {
     /// # Errors
     /// Names the file or stage, the reason, and what to do.
     pub fn insist(&self) -> Result<(Plans, Warm), Failure> {
+        Ok((self.plans_or_refuse()?, self.open_or_refuse()?))
+    }
+
+    /// Refuses plugins, models and pipelines that cannot work.
+    ///
+    /// # Errors
+    /// Names the file or stage, the reason, and what to do.
+    pub fn plans_or_refuse(&self) -> Result<Plans, Failure> {
         if let Some(refusal) = self.refusals.first() {
             let more = self.refusals.len() - 1;
             let failure = Failure::refused(anyhow!("{refusal}"));
@@ -127,13 +169,29 @@ impl Stages {
         if let Some(error) = self.model_errors.first() {
             return Err(Failure::refused(anyhow!("{error}")).hint(error.hint()));
         }
-        let plans = self.plans().map_err(|error| Failure::refused(anyhow!("{error}")))?;
+        self.plans().map_err(|error| Failure::refused(anyhow!("{error}")))
+    }
+
+    /// Opens every stage in this process, and refuses what does not open.
+    ///
+    /// # Errors
+    /// Names the pipeline, the stage, and what it said.
+    pub fn open_or_refuse(&self) -> Result<Warm, Failure> {
         let (warm, failed) = self.open_all();
         match failed.into_iter().next() {
-            None => Ok((plans, warm)),
-            Some(unopened) => Err(Failure::refused(unopened)
-                .hint("correct the stage's options, or replace the file that it names")),
+            None => Ok(warm),
+            Some(unopened) => Err(Failure::refused(unopened).hint(Self::REFUSED_HINT)),
         }
+    }
+
+    /// Finds the place of a stage that could not be opened elsewhere.
+    pub fn unopened(&self, error: RunError) -> Unopened {
+        let place = self.pipelines.iter().find_map(|pipeline| {
+            let index = pipeline.stages.iter().position(|stage| stage.stage == error.stage)?;
+            Some((pipeline.name.clone(), index + 1))
+        });
+        let (pipeline, number) = place.unwrap_or_default();
+        Unopened { pipeline, number, error }
     }
 
     /// Says which model serves, loudly when it is the demo model.
@@ -149,11 +207,10 @@ impl Stages {
     /// Writes the path of a model into every stage that takes one: the one that it names, else the
     /// default.
     fn fill_models(&mut self, default: &str) {
-        let stages = self.pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.stages);
-        for stage in stages {
-            let Some(property) = self.catalog.stage(&stage.stage).and_then(model_property) else {
-                continue;
-            };
+        let Self { known, pipelines, .. } = self;
+        for stage in pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.stages) {
+            let info = known.iter().find(|info| info.id == stage.stage);
+            let Some(property) = info.and_then(model_property) else { continue };
             let wish = stage.config.get(&property).map_or(Some(default), Value::as_str);
             // A wish that is no text is the stage's to refuse.
             let Some(wish) = wish else { continue };
@@ -175,7 +232,7 @@ impl Stages {
     /// pipeline says it.
     fn fill_slots(&mut self, slots: u32) {
         for stage in self.pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.stages) {
-            let info = self.catalog.stage(&stage.stage);
+            let info = self.known.iter().find(|info| info.id == stage.stage);
             if let Some(property) = info.and_then(|info| marked(info, SLOTS_PROPERTY)) {
                 stage.config.entry(property).or_insert_with(|| slots.max(1).into());
             }

@@ -104,6 +104,11 @@ impl StateFolder {
         self.path.join("media")
     }
 
+    /// Returns the folder of what is in quarantine.
+    pub fn quarantine(&self) -> PathBuf {
+        self.path.join("quarantine")
+    }
+
     /// Returns the folder of models.
     pub fn models(&self) -> PathBuf {
         self.path.join("models")

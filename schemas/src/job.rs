@@ -234,6 +234,8 @@ pub enum FaultCode {
     StageFailed,
     /// A stage panicked.
     StagePanicked,
+    /// A stage took its worker down.
+    StageCrashed,
     /// Nothing moved for too long.
     Deadline,
     /// A dependency was away; the job is not to blame.

@@ -42,3 +42,4 @@ mod s3;
 mod wire;
 /// When each word was spoken.
 mod words;
+mod workers;

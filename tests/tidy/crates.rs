@@ -30,13 +30,20 @@ const OURS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "scribed-worker",
+        &["scribed-schemas", "scribed-plugin-host", "scribed-media", "scribed-engine"],
+    ),
+    (
         "scribed-api",
         &["scribed-schemas", "scribed-store", "scribed-bus", "scribed-media", "scribed-engine"],
     ),
     ("scribed", &["scribed-*"]),
     // The tests drive the binary; their checker reads what it left in store and bus.
     ("scribed-tests", &["scribed-schemas", "scribed-store", "scribed-bus", "scribed-test-s3"]),
-    ("scribed-test-*", &["scribed-abi", "scribed-plugin", "scribed-schemas"]),
+    (
+        "scribed-test-*",
+        &["scribed-abi", "scribed-plugin", "scribed-schemas", "scribed-test-deterministic"],
+    ),
 ];
 
 /// Each crate of theirs that only some of ours may depend on, tests included.
@@ -51,6 +58,8 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["scribed-api"]),
     ("argon2", &["scribed-api"]),
     ("libloading", &["scribed-plugin-host"]),
+    ("landlock", &["scribed-worker"]),
+    ("seccompiler", &["scribed-worker"]),
     ("figment", &["scribed"]),
     ("symphonia*", &["scribed-stage-decode"]),
     ("rubato", &["scribed-stage-resample"]),

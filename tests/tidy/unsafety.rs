@@ -8,8 +8,8 @@ use crate::{
 /// Folders of the crates that carry a C interface.
 const INTERFACES: [&str; 4] =
     ["plugins/abi/", "plugins/sdk/", "plugins/host/", "tests/plugins/misbehaving/"];
-/// Folders of the crates that need it for a foreign library, in one file each.
-const FOREIGN: [&str; 2] = ["plugins/vad/", "plugins/whisper/"];
+/// Folders of the crates that need it for a foreign library, or to break memory, in one file each.
+const FOREIGN: [&str; 3] = ["plugins/vad/", "plugins/whisper/", "tests/plugins/poison/"];
 
 /// Finds crate roots that leave `unsafe` open, outside the crates that need it.
 pub(crate) fn roots(tree: &Tree) -> Vec<String> {

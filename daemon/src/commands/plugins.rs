@@ -1,9 +1,12 @@
 //! `scribed plugins`: the stages that plugins offer.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use scribed_plugin_host::{Catalog, StageInfo};
+use scribed_worker::Refused;
+use scribed_worker::quarantine::{self, Entry};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,13 +22,9 @@ struct Report<'a> {
     /// Every stage that can be used.
     stages: Vec<&'a StageInfo>,
     /// Every library that cannot.
-    refused: Vec<Refused>,
-}
-
-#[derive(Debug, Serialize)]
-struct Refused {
-    path: String,
-    reason: String,
+    refused: Vec<&'a Refused>,
+    /// Stages that crashed too often.
+    quarantine: Vec<Entry>,
 }
 
 /// Lists or shows.
@@ -33,23 +32,51 @@ struct Refused {
 /// # Errors
 /// When there is no such stage.
 pub(super) fn run(session: &Session, ask: &Plugins) -> Result<ExitCode, Failure> {
+    let quarantine = session.folder.quarantine();
+    // A stage that takes its process down is not loaded to be released.
+    if let Plugins::Release { id } = ask {
+        return release(&quarantine, id);
+    }
+    let aside = quarantine::list(&quarantine).context("cannot read the folder of quarantine")?;
     let stages = Stages::load(&session.settings.config, &session.folder)?;
     match ask {
+        Plugins::Release { .. } => {}
         Plugins::List(listing) if listing.json => {
-            let refused = |refusal: &scribed_plugin_host::Refusal| Refused {
-                path: refusal.path.display().to_string(),
-                reason: refusal.reason.to_string(),
-            };
-            let refused = stages.refusals.iter().map(refused).collect();
-            output::json(&Report { stages: stages.catalog.stages().collect(), refused })?;
+            let refused = stages.refusals.iter().collect();
+            let stages = stages.known.iter().collect();
+            output::json(&Report { stages, refused, quarantine: aside })?;
         }
-        Plugins::List(_) => list(&stages),
+        Plugins::List(_) => {
+            list(&stages);
+            for Entry { stage, why } in &aside {
+                output::note(format!(
+                    "warning: {stage} is in quarantine: {why}; \
+                     `scribed plugins release {stage}` releases it"
+                ));
+            }
+        }
         Plugins::Show { id, listing } => {
             let stage = find(&stages.catalog, id)?;
             if listing.json { output::json(stage)? } else { show(stage) }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Releases a stage; a running daemon notices at its next job.
+fn release(quarantine: &Path, id: &str) -> Result<ExitCode, Failure> {
+    if quarantine::release(quarantine, id).context("cannot release the stage")? {
+        output::line(format!("{id} is released"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let aside = quarantine::list(quarantine).context("cannot read the folder of quarantine")?;
+    let names: Vec<_> = aside.iter().map(|entry| entry.stage.as_str()).collect();
+    let hint = if names.is_empty() {
+        "nothing is in quarantine".to_owned()
+    } else {
+        format!("in quarantine: {}", names.join(", "))
+    };
+    Err(Failure::failed(anyhow!("{id} is not in quarantine")).hint(hint))
 }
 
 fn find<'a>(catalog: &'a Catalog, id: &str) -> Result<&'a StageInfo, Failure> {

@@ -23,13 +23,13 @@ struct Shared {
 
 /// What is known of a recording.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Found {
+pub struct Found {
     /// The last reported facts.
-    pub(crate) facts: Option<MediaFacts>,
+    pub facts: Option<MediaFacts>,
     /// Warnings in the order in which they came.
-    pub(crate) warnings: Vec<Warning>,
+    pub warnings: Vec<Warning>,
     /// Grows with every change.
-    pub(crate) version: u64,
+    pub version: u64,
 }
 
 impl Findings {
@@ -58,12 +58,15 @@ impl Findings {
     }
 
     /// Returns what is known now.
-    pub(crate) fn now(&self) -> Found {
+    pub fn now(&self) -> Found {
         self.lock().clone()
     }
 
     /// Waits until something is newer than `version`.
-    pub(crate) async fn newer_than(&self, version: u64) -> Found {
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing happens but waiting.
+    pub async fn newer_than(&self, version: u64) -> Found {
         loop {
             // Made before the look, so news between look and wait still wakes.
             let news = self.0.news.notified();

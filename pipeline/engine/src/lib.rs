@@ -68,6 +68,7 @@ pub use config::Config;
 pub use engine::{Engine, Parts, Submission};
 pub use error::{Error, ProbeError, RenderError, Result};
 pub use findings::Findings;
+pub use plan::CHUNK_LIMIT_SECS;
 pub use plan::{PipelineConfig, PlanError, Plans, StageConfig};
 pub use render::Rendered;
 pub use runner::{InProcess, StageRunner};

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::cancel::CancelFlag;
-use crate::findings::Findings;
+pub use crate::findings::{Findings, Found};
 
 mod chain;
 mod context;
@@ -181,6 +181,10 @@ pub enum Reason {
     Failed,
     /// It panicked.
     Panicked,
+    /// It took its process down, or passed one of its limits.
+    Crashed,
+    /// Nothing moved for too long.
+    Deadline,
     /// It was told to stop.
     Cancelled,
 }
@@ -196,6 +200,8 @@ impl Reason {
             Self::Protected => FaultCode::Encrypted,
             Self::Unavailable => FaultCode::Unavailable,
             Self::Panicked => FaultCode::StagePanicked,
+            Self::Crashed => FaultCode::StageCrashed,
+            Self::Deadline => FaultCode::Deadline,
             // A stage that stops without having been told to has failed.
             Self::Failed | Self::Cancelled => FaultCode::StageFailed,
         }

@@ -183,6 +183,10 @@ impl MediaReader for LocalReader {
             }
         }
     }
+
+    fn file(&self) -> Option<&std::fs::File> {
+        Some(&self.file)
+    }
 }
 
 fn open_file(path: &Path) -> io::Result<LocalReader> {

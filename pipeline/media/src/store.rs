@@ -68,4 +68,10 @@ pub trait MediaReader: Send + Sync + Debug {
     /// # Errors
     /// The I/O error of the backend.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> std::io::Result<usize>;
+
+    /// Returns the file, open for reading only, where the recording is exactly one: then another
+    /// process may read it without us.
+    fn file(&self) -> Option<&std::fs::File> {
+        None
+    }
 }

@@ -3,10 +3,10 @@
 use std::{fmt, path::PathBuf};
 
 use scribed_abi as abi;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A stage of the catalog.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageInfo {
     /// Identity: `org.scribed.decode`.
     pub id: String,
@@ -27,7 +27,7 @@ pub struct StageInfo {
 }
 
 /// What passes between stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Kind {
     /// A whole recording by random access.

@@ -1,0 +1,109 @@
+//! Settings of worker processes.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::Limits;
+
+/// Settings of worker processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Whether stages run in processes of their own; otherwise in the daemon, which then goes down with
+    /// a stage that crashes.
+    pub isolate: bool,
+    /// Workers that read recordings: one recording at a time each.
+    pub media: GroupConfig,
+    /// The worker that recognises: one, with its model loaded once for all slots.
+    pub asr: GroupConfig,
+    /// Workers that make documents: one document at a time each.
+    pub render: GroupConfig,
+    /// How long a worker may take to get ready, in seconds; a model is read meanwhile.
+    pub ready_secs: u64,
+    /// Crashes of a stage in a row, within `quarantine_window_secs`, that put it into quarantine.
+    pub quarantine_crashes: u32,
+    /// See `quarantine_crashes`; in seconds.
+    pub quarantine_window_secs: u64,
+    /// After how long one job may try a stage in quarantine again, in seconds.
+    pub quarantine_trial_secs: u64,
+}
+
+/// Settings of one group of workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupConfig {
+    /// How long a session may stand still, in seconds: nothing read, emitted or recognised.
+    pub stall_secs: u64,
+    /// Sessions after which a worker is replaced by a new one; 0: never.
+    pub recycle_after: u32,
+    /// Workers that are kept for the next session.
+    pub keep_idle: u32,
+    /// Address space in MiB; 0: no limit.
+    pub address_space_mib: u64,
+    /// Processor time of one session in seconds; 0: no limit.
+    pub cpu_secs: u64,
+    /// Largest file in MiB; files of memory are the only ones that it writes.
+    pub file_mib: u64,
+    /// Open descriptors.
+    pub files: u64,
+    /// Whether it has no network, no files beside its recording, and starts no programs.
+    pub offline: bool,
+}
+
+impl Default for GroupConfig {
+    fn default() -> Self {
+        Self {
+            stall_secs: 60,
+            recycle_after: 100,
+            keep_idle: 2,
+            address_space_mib: 2_048,
+            cpu_secs: 3_600,
+            file_mib: 256,
+            files: 256,
+            offline: true,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // A GPU maps far more than it uses, and its driver opens devices when it pleases.
+        let asr = GroupConfig {
+            stall_secs: 600,
+            recycle_after: 0,
+            keep_idle: 1,
+            address_space_mib: 0,
+            cpu_secs: 0,
+            files: 4_096,
+            offline: false,
+            ..GroupConfig::default()
+        };
+        Self {
+            isolate: true,
+            media: GroupConfig::default(),
+            asr,
+            render: GroupConfig { cpu_secs: 600, ..GroupConfig::default() },
+            ready_secs: 300,
+            quarantine_crashes: 5,
+            quarantine_window_secs: 60,
+            quarantine_trial_secs: 300,
+        }
+    }
+}
+
+impl GroupConfig {
+    pub(crate) const fn limits(&self) -> Limits {
+        Limits {
+            address_space_mib: self.address_space_mib,
+            cpu_secs: self.cpu_secs,
+            file_mib: self.file_mib,
+            files: self.files,
+            offline: self.offline,
+        }
+    }
+
+    pub(crate) const fn patience(&self) -> Duration {
+        Duration::from_secs(self.stall_secs)
+    }
+}

@@ -1,0 +1,135 @@
+//! A group: workers of one kind, started when they are needed.
+//!
+//! Workers of `media` and `render` serve one session at a time, so whoever is in them when they crash is
+//! to blame. The worker of `asr` is shared, since its model is large; there a crash makes suspects.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::RwLock;
+
+use crate::config::GroupConfig;
+use crate::message::Setup;
+use crate::nursery::{Nursery, Program};
+use crate::process::{Process, StartError};
+
+/// First pause before a worker that did not get ready is started again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Workers of one kind.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) config: GroupConfig,
+    setup: Setup,
+    program: Program,
+    ready_within: Duration,
+    idle: Mutex<Vec<Lent>>,
+    common: tokio::sync::Mutex<Option<Arc<Process>>>,
+    /// Starts that failed in a row.
+    failed_starts: Mutex<u32>,
+    /// Held for writing by a suspect, which works alone; for reading by everybody else.
+    pub(crate) alone: RwLock<()>,
+}
+
+/// A worker that serves one session at a time.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    pub(crate) process: Process,
+    /// Sessions that it has served.
+    served: u32,
+}
+
+impl Group {
+    pub(crate) fn new(
+        config: GroupConfig,
+        setup: Setup,
+        program: Program,
+        ready_within: Duration,
+    ) -> Self {
+        Self {
+            config,
+            setup: Setup { limits: config.limits(), ..setup },
+            program,
+            ready_within,
+            idle: Mutex::default(),
+            common: tokio::sync::Mutex::default(),
+            failed_starts: Mutex::default(),
+            alone: RwLock::default(),
+        }
+    }
+
+    /// Returns a worker for one session.
+    pub(crate) async fn lend(&self, nursery: &Nursery) -> Result<Lent, StartError> {
+        loop {
+            let Some(lent) = self.idle().pop() else { break };
+            if lent.process.is_alive() {
+                return Ok(lent);
+            }
+        }
+        Ok(Lent { process: self.start(nursery).await?, served: 0 })
+    }
+
+    /// Takes a worker back whose session went well.
+    pub(crate) fn give_back(&self, mut lent: Lent) {
+        lent.served += 1;
+        let is_old = self.config.recycle_after > 0 && lent.served >= self.config.recycle_after;
+        let mut idle = self.idle();
+        if !is_old && lent.process.is_alive() && idle.len() < self.config.keep_idle as usize {
+            idle.push(lent);
+        }
+    }
+
+    /// Returns the shared worker.
+    pub(crate) async fn share(&self, nursery: &Nursery) -> Result<Arc<Process>, StartError> {
+        let mut common = self.common.lock().await;
+        if let Some(process) = common.as_ref().filter(|process| process.is_alive()) {
+            return Ok(Arc::clone(process));
+        }
+        let process = Arc::new(self.start(nursery).await?);
+        *common = Some(Arc::clone(&process));
+        Ok(process)
+    }
+
+    async fn start(&self, nursery: &Nursery) -> Result<Process, StartError> {
+        let failed = *self.failed_starts();
+        if failed > 0 {
+            let doubled = FIRST_PAUSE.saturating_mul(1 << failed.min(16).saturating_sub(1));
+            tokio::time::sleep(doubled.min(LAST_PAUSE)).await;
+        }
+        let keeps_environment = !self.config.offline;
+        let setup = self.setup.clone();
+        let started =
+            Process::start(nursery, &self.program, setup, keeps_environment, self.ready_within)
+                .await;
+        match &started {
+            Ok(process) => {
+                *self.failed_starts() = 0;
+                self.announce(process);
+            }
+            Err(error) => {
+                *self.failed_starts() += 1;
+                tracing::error!(group = self.setup.group, %error, "a worker did not get ready");
+            }
+        }
+        started
+    }
+
+    fn announce(&self, process: &Process) {
+        let (group, pid) = (&self.setup.group, process.pid());
+        tracing::info!(group, pid, "a worker is ready");
+        for what in &process.loaded.unlimited {
+            tracing::warn!(group, pid, "{what}");
+        }
+    }
+
+    /// Returns the idle workers; a panic elsewhere cannot have left them half changed.
+    fn idle(&self) -> MutexGuard<'_, Vec<Lent>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed_starts(&self) -> MutexGuard<'_, u32> {
+        self.failed_starts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,161 @@
+//! The nursery: the thread that starts workers.
+//!
+//! A worker asks the kernel to be killed when its parent ends, and the kernel means the thread that
+//! started it (prctl(2), `PR_SET_PDEATHSIG`). Threads of a runtime come and go, so all workers are
+//! started by this one, which ends with its owner.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::sync::{oneshot, watch};
+
+use crate::packet;
+
+/// How the program that serves as a worker is started.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// The binary.
+    pub path: PathBuf,
+    /// Its arguments; `--parent` and our process id are added.
+    pub arguments: Vec<String>,
+}
+
+/// Starts workers. Dropping it ends the thread, and all workers with it.
+#[derive(Debug)]
+pub(crate) struct Nursery {
+    wanted: Sender<Wanted>,
+}
+
+/// A worker that is wanted.
+#[derive(Debug)]
+struct Wanted {
+    program: Program,
+    keeps_environment: bool,
+    reply: oneshot::Sender<io::Result<Child>>,
+}
+
+/// A worker that was started.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) pid: u32,
+    pub(crate) socket: OwnedFd,
+    handle: OwnedFd,
+    /// How it ended; none while it lives.
+    pub(crate) ended: watch::Receiver<Option<End>>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With an exit status.
+    Status(ExitStatus),
+    /// The kernel does not tell.
+    Unknown,
+}
+
+impl Nursery {
+    pub(crate) fn start() -> io::Result<Self> {
+        let (wanted, orders) = channel();
+        thread::Builder::new().name("nursery".to_owned()).spawn(move || serve(&orders))?;
+        Ok(Self { wanted })
+    }
+
+    /// Starts a worker.
+    pub(crate) async fn spawn(
+        &self,
+        program: &Program,
+        keeps_environment: bool,
+    ) -> io::Result<Child> {
+        let (reply, answer) = oneshot::channel();
+        let wanted = Wanted { program: program.clone(), keeps_environment, reply };
+        let gone = || io::Error::other("the thread that starts workers is gone");
+        self.wanted.send(wanted).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+impl Child {
+    /// Kills it. It may have ended before.
+    pub(crate) fn kill(&self) {
+        if let Err(error) = pidfd_send_signal(&self.handle, Signal::KILL) {
+            tracing::trace!(pid = self.pid, %error, "it had ended before");
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn serve(orders: &Receiver<Wanted>) {
+    while let Ok(Wanted { program, keeps_environment, reply }) = orders.recv() {
+        // Who does not wait any more drops the child, and so kills it.
+        drop(reply.send(spawn(&program, keeps_environment)));
+    }
+}
+
+fn spawn(program: &Program, keeps_environment: bool) -> io::Result<Child> {
+    let (ours, theirs) = packet::pair()?;
+    let mut command = Command::new(&program.path);
+    command
+        .args(&program.arguments)
+        .args(["--parent", &std::process::id().to_string()])
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::null());
+    // Passwords of services may stand in the environment.
+    if keeps_environment {
+        let secret = |(name, _): &(std::ffi::OsString, _)| {
+            name.to_string_lossy().to_uppercase().starts_with("SCRIBED")
+        };
+        for (name, _) in std::env::vars_os().filter(secret) {
+            command.env_remove(name);
+        }
+    } else {
+        command.env_clear();
+    }
+    let mut child = command.spawn()?;
+    let pid = child.id();
+    let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let handle = raw.ok_or(rustix::io::Errno::SRCH).and_then(|raw| {
+        // Not yet waited for, so the number is still this child's.
+        pidfd_open(raw, PidfdFlags::empty())
+    });
+    let handle = match handle {
+        Ok(handle) => handle,
+        Err(error) => {
+            child.kill()?;
+            child.wait()?;
+            return Err(error.into());
+        }
+    };
+    let (tell, ended) = watch::channel(None);
+    let wait = move || {
+        let end = child.wait().map_or(End::Unknown, End::Status);
+        tell.send_replace(Some(end));
+    };
+    thread::Builder::new().name(format!("worker {pid}")).spawn(wait)?;
+    Ok(Child { pid, socket: ours, handle, ended })
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self::Status(status) = self else { return f.write_str("it ended") };
+        match (status.signal(), status.code()) {
+            (Some(signal), _) => {
+                let name = Signal::from_named_raw(signal).map(|signal| format!("{signal:?}"));
+                let name = name.unwrap_or_else(|| signal.to_string());
+                write!(f, "it was ended by signal {name}")
+            }
+            (None, Some(code)) => write!(f, "it exited with code {code}"),
+            (None, None) => f.write_str("it ended"),
+        }
+    }
+}

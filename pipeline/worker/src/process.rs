@@ -1,0 +1,461 @@
+//! A process: one worker as the daemon sees it. Its sessions, its pulse, its end.
+//!
+//! All that it says is doubted: a message that does not parse, that names a session which is not open,
+//! that carries more than it may, or that was not asked for, ends it. A process that ends tells each of
+//! its open sessions why.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use scribed_engine::runner::RunError;
+use scribed_schemas::id::JobId;
+use tokio::net::UnixDatagram;
+use tokio::sync::{mpsc, watch};
+
+use crate::message::{FromWorker, Loaded, LogLevel, SessionId, Setup, ToWorker, Work};
+use crate::nursery::{Child, End, Nursery, Program};
+use crate::packet::{self, Packet, PacketError};
+
+/// Messages of a session that wait to be taken; then its worker waits.
+const WAITING: usize = 64;
+/// How often deadlines are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Longest line of a worker's log, in characters; the rest is cut.
+const LINE: usize = 2_000;
+/// Most lines of a worker's log in a second; the rest is dropped.
+const LINES: u32 = 200;
+/// How long an end may take to be told after the socket was closed.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A worker. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    shared: Arc<Shared>,
+    /// What it has loaded.
+    pub(crate) loaded: Loaded,
+}
+
+#[derive(Debug)]
+struct Shared {
+    group: String,
+    child: Child,
+    socket: UnixDatagram,
+    /// Packets leave one after the other, each whole.
+    sending: tokio::sync::Mutex<()>,
+    sessions: Mutex<BTreeMap<SessionId, Open>>,
+    last: AtomicU64,
+    /// Why we ended it; the first reason stands.
+    sentence: Mutex<Option<Death>>,
+    /// How it ended, once it has.
+    death: watch::Sender<Option<Death>>,
+}
+
+/// What we have of an open session.
+#[derive(Debug)]
+struct Open {
+    to: mpsc::Sender<Packet<FromWorker>>,
+    /// What was last heard of its progress, and when it moved.
+    progress: u64,
+    moved: Instant,
+    /// How long it may stand still; none while it waits for us.
+    patience: Option<Duration>,
+}
+
+/// Why a process is no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Death {
+    pub(crate) kind: DeathKind,
+    /// In words, after "its worker ended: ".
+    pub(crate) why: String,
+    /// Sessions that had work in hand.
+    pub(crate) busy: Vec<SessionId>,
+    /// The one that is known to be the cause.
+    pub(crate) guilty: Option<SessionId>,
+}
+
+/// Kinds of death.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeathKind {
+    /// It ended by itself.
+    Crashed,
+    /// A session stood still for too long.
+    Deadline,
+    /// It said what it must not.
+    Broken,
+    /// We have no use for it any more.
+    Dismissed,
+}
+
+impl Process {
+    /// Starts a worker and waits until it is ready.
+    ///
+    /// # Errors
+    /// It cannot be started, or does not get ready in time; or the refusal of one of its stages.
+    pub(crate) async fn start(
+        nursery: &Nursery,
+        program: &Program,
+        setup: Setup,
+        keeps_environment: bool,
+        patience: Duration,
+    ) -> Result<Self, StartError> {
+        let child = nursery.spawn(program, keeps_environment).await.map_err(StartError::Spawn)?;
+        let socket =
+            child.socket.try_clone().and_then(packet::register).map_err(StartError::Spawn)?;
+        let shared = Arc::new(Shared {
+            group: setup.group.clone(),
+            child,
+            socket,
+            sending: tokio::sync::Mutex::default(),
+            sessions: Mutex::default(),
+            last: AtomicU64::new(1),
+            sentence: Mutex::default(),
+            death: watch::channel(None).0,
+        });
+        let (ready, mut first) = mpsc::channel(1);
+        // Dropped with the task when the worker ends before it is ready.
+        tokio::spawn(Arc::clone(&shared).hear(ready));
+        let mut process = Self { shared, loaded: Loaded::default() };
+        process.send(ToWorker::Setup(setup)).await;
+        match tokio::time::timeout(patience, first.recv()).await {
+            Ok(Some(Ok(loaded))) => {
+                process.loaded = loaded;
+                Ok(process)
+            }
+            Ok(Some(Err(error))) => Err(StartError::Refused(error)),
+            Ok(None) => Err(StartError::Died(process.death().await)),
+            Err(_) => {
+                let why = format!("it was not ready after {} s", patience.as_secs());
+                process.shared.end(DeathKind::Deadline, why, None);
+                Err(StartError::Died(process.death().await))
+            }
+        }
+    }
+
+    /// Returns its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.shared.child.pid
+    }
+
+    /// Returns whether it still lives, as far as we know.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.shared.death.borrow().is_none() && self.shared.sentence().is_none()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn death(&self) -> Death {
+        let mut death = self.shared.death.subscribe();
+        let told = death.wait_for(Option::is_some).await;
+        told.ok().and_then(|death| death.clone()).unwrap_or_else(unknown)
+    }
+
+    /// Begins a session.
+    pub(crate) async fn open(
+        &self,
+        job: Option<JobId>,
+        work: Work,
+        file: Option<OwnedFd>,
+        patience: Duration,
+    ) -> Session {
+        let id = self.shared.last.fetch_add(1, Ordering::Relaxed);
+        let (to, from) = mpsc::channel(WAITING);
+        let open = Open { to, progress: 0, moved: Instant::now(), patience: Some(patience) };
+        self.shared.sessions().insert(id, open);
+        let session = Session { id, shared: Arc::clone(&self.shared), from, patience };
+        let message = ToWorker::Open { session: id, job, work };
+        self.shared.send(Packet { message, file }).await;
+        session
+    }
+
+    async fn send(&self, message: ToWorker) {
+        self.shared.send(message.into()).await;
+    }
+
+    /// Ends it.
+    pub(crate) fn dismiss(&self) {
+        self.shared.end(DeathKind::Dismissed, "it is not needed any more".to_owned(), None);
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Sessions keep what is shared; without its owner a worker is of no use to them.
+        self.dismiss();
+    }
+}
+
+/// A session of a process. Dropping it asks the worker to stop.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    shared: Arc<Shared>,
+    from: mpsc::Receiver<Packet<FromWorker>>,
+    patience: Duration,
+}
+
+impl Session {
+    /// Waits for what the worker says next; an end tells why there is nothing more.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing that arrived is lost.
+    pub(crate) async fn next(&mut self) -> Result<Packet<FromWorker>, Death> {
+        if let Some(packet) = self.from.recv().await {
+            return Ok(packet);
+        }
+        let mut death = self.shared.death.subscribe();
+        let told = death.wait_for(Option::is_some).await;
+        Err(told.ok().and_then(|death| death.clone()).unwrap_or_else(unknown))
+    }
+
+    /// Says something to the worker.
+    pub(crate) async fn say(&self, message: ToWorker, file: Option<OwnedFd>) {
+        self.shared.send(Packet { message, file }).await;
+    }
+
+    /// Says whether the worker waits for us now; then its clock stands still.
+    pub(crate) fn waits_for_us(&self, waits: bool) {
+        if let Some(open) = self.shared.sessions().get_mut(&self.id) {
+            open.moved = Instant::now();
+            open.patience = (!waits).then_some(self.patience);
+        }
+    }
+
+    /// Ends the worker, since it broke a promise.
+    pub(crate) fn condemn(&self, why: &str) {
+        self.shared.end(DeathKind::Broken, format!("it broke the protocol: {why}"), Some(self.id));
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let was_open = self.shared.sessions().remove(&self.id).is_some();
+        if was_open && let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (shared, session) = (Arc::clone(&self.shared), self.id);
+            runtime.spawn(async move {
+                shared.send(ToWorker::Cancel { session }.into()).await;
+                shared.send(ToWorker::Close { session }.into()).await;
+            });
+        }
+    }
+}
+
+/// A worker that did not get ready.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// It could not be started.
+    #[error("cannot start a worker: {0}")]
+    Spawn(io::Error),
+    /// A stage that it should keep open refused.
+    #[error("{0}")]
+    Refused(RunError),
+    /// It ended before it was ready.
+    #[error("a worker ended before it was ready: {}", .0.why)]
+    Died(Death),
+}
+
+impl Shared {
+    /// Returns the sessions; a panic elsewhere cannot have left them half changed.
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<SessionId, Open>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sentence(&self) -> MutexGuard<'_, Option<Death>> {
+        self.sentence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the process; the first reason stands.
+    fn end(&self, kind: DeathKind, why: String, guilty: Option<SessionId>) {
+        let busy = self.busy();
+        self.sentence().get_or_insert(Death { kind, why, busy, guilty });
+        self.child.kill();
+    }
+
+    /// Returns the sessions that have work in hand.
+    fn busy(&self) -> Vec<SessionId> {
+        let sessions = self.sessions();
+        let busy = sessions.iter().filter(|(_, open)| open.patience.is_some());
+        busy.map(|(id, _)| *id).collect()
+    }
+
+    /// Sends a message, when the worker lives.
+    async fn send(&self, packet: Packet<ToWorker>) {
+        let sent = async {
+            let _turn = self.sending.lock().await;
+            packet::say(&self.socket, packet).await
+        };
+        let mut death = self.death.subscribe();
+        tokio::select! {
+            biased;
+            sent = sent => if let Err(error) = sent {
+                tracing::debug!(pid = self.child.pid, %error, "a worker hears nothing any more");
+            },
+            _ = death.wait_for(Option::is_some) => {}
+        }
+    }
+
+    /// Hears the worker until it ends, and looks at its deadlines.
+    async fn hear(self: Arc<Self>, ready: mpsc::Sender<Result<Loaded, RunError>>) {
+        let mut ears = Ears { ready: Some(ready), second: Instant::now(), lines: 0 };
+        let mut looks = tokio::time::interval(LOOK);
+        loop {
+            tokio::select! {
+                biased;
+                received = packet::hear(&self.socket) => match received {
+                    Ok(Some(packet)) => {
+                        if let Err(why) = self.take(packet, &mut ears).await {
+                            self.broke(&why);
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(PacketError::Broken(why)) => {
+                        self.broke(&why);
+                        break;
+                    }
+                    Err(PacketError::Io(error)) => {
+                        self.broke(&error.to_string());
+                        break;
+                    }
+                },
+                _ = looks.tick() => self.look(),
+            }
+        }
+        self.mourn().await;
+    }
+
+    fn broke(&self, why: &str) {
+        self.end(DeathKind::Broken, format!("it broke the protocol: {why}"), None);
+    }
+
+    /// Waits for the end of the process, and tells everybody.
+    async fn mourn(&self) {
+        let mut ended = self.child.ended.clone();
+        let told = tokio::time::timeout(LAST_WORDS, ended.wait_for(Option::is_some)).await;
+        let end = told.ok().and_then(Result::ok).and_then(|end| *end).unwrap_or(End::Unknown);
+        // It closed its socket and lives on, or it does not matter any more.
+        self.child.kill();
+        let sentence = self.sentence().clone();
+        let crashed = || {
+            let (kind, why) = (DeathKind::Crashed, end.to_string());
+            Death { kind, why, busy: self.busy(), guilty: None }
+        };
+        let death = sentence.unwrap_or_else(crashed);
+        if death.kind != DeathKind::Dismissed {
+            tracing::warn!(
+                group = self.group,
+                pid = self.child.pid,
+                why = death.why,
+                "a worker ended"
+            );
+        }
+        self.death.send_replace(Some(death));
+        self.sessions().clear();
+    }
+
+    /// Ends the worker when a session has stood still for too long.
+    fn look(&self) {
+        let now = Instant::now();
+        let late = self.sessions().iter().find_map(|(id, open)| {
+            let patience = open.patience?;
+            (now.duration_since(open.moved) > patience).then_some((*id, patience))
+        });
+        if let Some((session, patience)) = late {
+            let why = format!("nothing moved for {} s", patience.as_secs());
+            self.end(DeathKind::Deadline, why, Some(session));
+        }
+    }
+
+    /// Takes one message; says what is wrong with it.
+    async fn take(&self, packet: Packet<FromWorker>, ears: &mut Ears) -> Result<(), String> {
+        let session = match &packet.message {
+            FromWorker::Ready(_) | FromWorker::Refused { .. } => {
+                let ready = ears.ready.take().ok_or("it got ready twice")?;
+                let said = match packet.message {
+                    FromWorker::Ready(loaded) => Ok(loaded),
+                    FromWorker::Refused { error } => Err(error),
+                    _ => return Ok(()),
+                };
+                drop(ready.send(said).await);
+                return Ok(());
+            }
+            FromWorker::Beat { progress } => {
+                self.beat(progress);
+                return Ok(());
+            }
+            FromWorker::Log { .. } => {
+                self.log(packet.message, ears);
+                return Ok(());
+            }
+            FromWorker::Facts { session, .. }
+            | FromWorker::Warning { session, .. }
+            | FromWorker::Read { session, .. }
+            | FromWorker::Taken { session }
+            | FromWorker::Opened { session }
+            | FromWorker::Chunk { session, .. }
+            | FromWorker::Segments { session, .. }
+            | FromWorker::Cut { session, .. }
+            | FromWorker::Probed { session }
+            | FromWorker::Document { session, .. }
+            | FromWorker::Failed { session, .. } => *session,
+        };
+        if session == 0 || session >= self.last.load(Ordering::Relaxed) {
+            return Err(format!("there was never a session {session}"));
+        }
+        let to = self.sessions().get_mut(&session).map(|open| {
+            open.moved = Instant::now();
+            open.to.clone()
+        });
+        // A session that was dropped may still be talked about.
+        if let Some(to) = to {
+            drop(to.send(packet).await);
+        }
+        Ok(())
+    }
+
+    fn beat(&self, progress: &BTreeMap<SessionId, u64>) {
+        let mut sessions = self.sessions();
+        for (id, now) in progress {
+            if let Some(open) = sessions.get_mut(id).filter(|open| *now > open.progress) {
+                (open.progress, open.moved) = (*now, Instant::now());
+            }
+        }
+    }
+
+    /// Writes a line of the worker's log into ours.
+    fn log(&self, message: FromWorker, ears: &mut Ears) {
+        let FromWorker::Log { job, stage, level, message } = message else { return };
+        if ears.second.elapsed() > Duration::from_secs(1) {
+            (ears.second, ears.lines) = (Instant::now(), 0);
+        }
+        ears.lines += 1;
+        if ears.lines > LINES {
+            return;
+        }
+        let cut = |text: String| text.chars().take(LINE).collect::<String>();
+        let (message, stage, job) = (cut(message), cut(stage), job.map(|job| job.0));
+        let (group, pid) = (&self.group, self.child.pid);
+        match level {
+            LogLevel::Error => tracing::error!(group, pid, stage, job, "{message}"),
+            LogLevel::Warn => tracing::warn!(group, pid, stage, job, "{message}"),
+            LogLevel::Info => tracing::info!(group, pid, stage, job, "{message}"),
+            LogLevel::Debug => tracing::debug!(group, pid, stage, job, "{message}"),
+            LogLevel::Trace => tracing::trace!(group, pid, stage, job, "{message}"),
+        }
+    }
+}
+
+/// What is remembered while a worker is heard.
+struct Ears {
+    /// Waits for the worker to be ready.
+    ready: Option<mpsc::Sender<Result<Loaded, RunError>>>,
+    /// The second in which lines are counted, and how many there were.
+    second: Instant,
+    lines: u32,
+}
+
+fn unknown() -> Death {
+    let (kind, why) = (DeathKind::Crashed, "it ended".to_owned());
+    Death { kind, why, busy: Vec::new(), guilty: None }
+}

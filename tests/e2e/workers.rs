@@ -1,0 +1,229 @@
+//! Worker processes seen from outside: whatever a recording does to the process in which it is worked
+//! on, the daemon and all other jobs go on.
+
+use std::fs;
+use std::path::PathBuf;
+
+use rustix::process::{Pid, Signal, kill_process};
+use scribed_tests::{Client, Daemon, Job, Setup, audio, build, eventually};
+use serde_json::Value;
+
+/// What each kind of poison does, by its number from 1, and the word that its owner or operator reads.
+const POISONS: [(&str, &str); 8] = [
+    ("writes where no memory is", "SEGV"),
+    ("aborts", "ABRT"),
+    ("panics", "told me to"),
+    ("exits", "code 3"),
+    ("spins", "nothing moved"),
+    ("sleeps", "nothing moved"),
+    ("leaks", "ABRT"),
+    ("overwrites its heap", "signal"),
+];
+/// Good recordings among the poison.
+const GOOD: i16 = 20;
+
+/// Settings of a daemon whose recogniser is the poisonable one.
+fn settings(more: &str) -> String {
+    let folder = build::folder();
+    let [poison, cutter] = ["poison", "deterministic"].map(|name| {
+        let library = folder.join(format!("libscribed_test_{name}.so"));
+        assert!(
+            library.exists(),
+            "{} is missing: run `cargo build --workspace`",
+            library.display()
+        );
+        library.display().to_string()
+    });
+    format!(
+        r#"
+[plugins]
+folders = ["{poison}", "{cutter}"]
+[engine]
+backoff_secs = [0]
+concurrent_jobs = 4
+slots = 3
+unavailable_backoff_secs = 1
+[workers.asr]
+stall_secs = 4
+address_space_mib = 1024
+[[pipelines]]
+name = "default"
+stages = [
+    {{ use = "org.scribed.decode" }},
+    {{ use = "org.scribed.resample" }},
+    {{ use = "org.scribed.test.cutter", config = {{ window_ms = 100 }} }},
+    {{ use = "org.scribed.test.poison" }},
+    {{ use = "org.scribed.render-text", format = "txt" }},
+]
+{more}"#
+    )
+}
+
+/// A daemon with settings of its own.
+fn start(more: &str) -> (Daemon, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("poison.toml");
+    fs::write(&file, settings(more)).unwrap();
+    let daemon = Setup::default().argument("--config").argument(file.display().to_string()).start();
+    (daemon, folder)
+}
+
+/// A recording of 100 ms that is flat: at `kind` × 1000, poison.
+fn flat(level: i16) -> Vec<u8> {
+    audio::wav(&[level; audio::RATE / 10])
+}
+
+/// Uploads a recording.
+#[track_caller]
+fn submit(client: &Client, name: &str, file: Vec<u8>) -> Job {
+    let answer = client.upload_bytes(name, file).status(200).json();
+    Job(answer["task_id"].as_i64().unwrap())
+}
+
+/// Returns what an operator reads of a job.
+fn shown(daemon: &Daemon, Job(id): Job) -> Value {
+    daemon.program().run(["jobs", "show", &id.to_string(), "--json"]).code(0).json()
+}
+
+/// Returns the processes that a daemon has started.
+fn workers(daemon: &Daemon) -> Vec<u32> {
+    let children = format!("/proc/{0}/task", daemon.pid());
+    let tasks = fs::read_dir(children).unwrap().map(|task| task.unwrap().path().join("children"));
+    let children = tasks.filter_map(|file| fs::read_to_string(file).ok());
+    children
+        .flat_map(|all| all.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
+}
+
+fn kill(pid: u32) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).unwrap();
+}
+
+fn exists(pid: u32) -> bool {
+    PathBuf::from(format!("/proc/{pid}")).exists()
+}
+
+#[test]
+fn poisonous_recordings_stop_only_themselves() {
+    let (mut daemon, _folder) = start("[workers]\nquarantine_crashes = 1000\n");
+    let (pid, client) = (daemon.pid(), daemon.client());
+    let mut poisons = Vec::new();
+    let mut good = Vec::new();
+    for number in 0..GOOD {
+        // Levels that are no thousands.
+        good.push(submit(&client, "good.wav", flat(number * 100 + 50)));
+        let kind = usize::try_from(number).unwrap();
+        if let Some((what, reason)) = POISONS.get(kind) {
+            let level = (number + 1) * 1_000;
+            poisons.push((submit(&client, &format!("{what}.wav"), flat(level)), *what, *reason));
+        }
+    }
+    for job in &good {
+        assert_eq!(client.end_of(*job), "completed");
+        assert_eq!(client.chunks(*job).len(), 1);
+    }
+    for (job, what, reason) in &poisons {
+        assert_eq!(client.end_of(*job), "processing_fail", "{what}");
+        let shown = shown(&daemon, *job);
+        let told = shown["fault"].to_string();
+        assert!(told.contains(*reason), "{what}: {told}");
+        // A panic comes back as an error and is tried twice; everything else three times.
+        let attempts = if *what == "panics" { 2 } else { 3 };
+        assert_eq!(shown["error_count"], attempts, "{what}: {shown}");
+    }
+    assert_eq!(daemon.pid(), pid);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ended().code(), Some(0), "the very process that was started ends in order");
+}
+
+#[test]
+fn a_stage_that_crashes_again_and_again_is_put_aside_until_it_is_released() {
+    let (daemon, _folder) = start("[workers]\nquarantine_crashes = 3\n");
+    let client = daemon.client();
+    let poison = submit(&client, "exits.wav", flat(4_000));
+    assert_eq!(client.end_of(poison), "processing_fail");
+
+    let waiting = submit(&client, "good.wav", flat(50));
+    let stage = "org.scribed.test.poison";
+    daemon
+        .program()
+        .run(["plugins", "list"])
+        .code(0)
+        .says("org.scribed.test.poison is in quarantine");
+    let told = eventually("the job says what it waits for", || {
+        let fault = shown(&daemon, waiting)["fault"].to_string();
+        fault.contains("quarantine").then_some(fault)
+    });
+    assert!(told.contains("unavailable") && told.contains(stage), "{told}");
+    assert_eq!(shown(&daemon, waiting)["error_count"], 0, "waiting costs nothing");
+    let before = daemon.log().matches("a worker ended").count();
+
+    daemon.program().run(["plugins", "release", stage]).code(0).says("is released");
+    assert_eq!(client.end_of(waiting), "completed");
+    assert_eq!(daemon.log().matches("a worker ended").count(), before, "nothing ran meanwhile");
+    daemon.program().run(["plugins", "release", stage]).code(1).says("nothing is in quarantine");
+}
+
+#[test]
+fn a_killed_worker_costs_a_repeat_and_nothing_else() {
+    let daemon = Daemon::start();
+    let client = daemon.client();
+    let (file, recording) = audio::recording("11");
+    let job = client.submit(&file);
+    let before = client.chunks_from(job, 1);
+    workers(&daemon).into_iter().for_each(kill);
+    assert_eq!(client.end_of(job), "completed");
+    let whole = client.chunks(job);
+    assert_eq!(whole[..before.len()], before);
+    assert!(scribed_tests::errors(&recording.text, &whole.join(" ")).within_percent(15));
+}
+
+#[test]
+fn no_worker_outlives_its_daemon() {
+    let mut daemon = Daemon::start();
+    let client = daemon.client();
+    client.submit(&audio::recording("11").0);
+    let workers = eventually("workers work", || {
+        let workers = workers(&daemon);
+        (workers.len() >= 2).then_some(workers)
+    });
+    daemon.kill();
+    for worker in workers {
+        eventually("a worker is gone", || (!exists(worker)).then_some(()));
+    }
+}
+
+#[test]
+fn a_worker_that_reads_recordings_is_locked_in() {
+    let daemon = Daemon::start();
+    let client = daemon.client();
+    let job = client.submit(&audio::recording("02").0);
+    assert_eq!(client.end_of(job), "completed");
+    let log = daemon.log();
+    let line =
+        log.lines().find(|line| line.contains("a worker is ready") && line.contains("media"));
+    let line = line.expect("a worker read the recording");
+    let pid = line.split("pid=").nth(1).unwrap().split_whitespace().next().unwrap();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim_start_matches(':').trim().to_owned()
+    };
+    assert_eq!((field("NoNewPrivs").as_str(), field("Seccomp").as_str()), ("1", "2"));
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let limit = |name: &str| limits.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(limit("Max address space").contains(&(2_048_u64 << 20).to_string()), "{limits}");
+    assert!(limit("Max core file size").contains(" 0 "), "{limits}");
+    assert_eq!(
+        fs::read(format!("/proc/{pid}/environ")).unwrap(),
+        b"",
+        "it is told nothing by the way"
+    );
+    // Beside its socket and standard streams it holds no file of the daemon's.
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let open: Vec<_> = open.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok()).collect();
+    let state = daemon.state().display().to_string();
+    let files: Vec<_> = open.iter().filter(|file| file.starts_with(&state)).collect();
+    assert!(files.iter().all(|file| file.ends_with("test.log")), "{open:?}");
+}

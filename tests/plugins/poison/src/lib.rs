@@ -1,0 +1,150 @@
+//! A recogniser that takes its process down where the recording says so, and is honest elsewhere.
+//!
+//! A chunk whose samples are all `KIND × 1000 / 32768` is poison of that kind; any other chunk gets the
+//! text of the deterministic recogniser. What each kind does is in [`Poison`].
+
+#![expect(unsafe_code, reason = "breaking memory takes a pointer")]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use scribed_plugin::prelude::*;
+use scribed_schemas::transcript::{Segment, Segments};
+use scribed_test_deterministic::words_of;
+
+/// Bytes that a leak takes at once.
+const LEAK: usize = 1 << 20;
+/// Bytes that are written past the end of a buffer.
+const BEYOND: usize = 1 << 20;
+
+/// Ways to take a process down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Poison {
+    /// Writes to where no memory is.
+    Segfault,
+    /// Aborts.
+    Abort,
+    /// Panics.
+    Panic,
+    /// Exits with code 3.
+    Exit,
+    /// Spins, and never asks whether to stop.
+    Spin,
+    /// Sleeps for ever.
+    Sleep,
+    /// Takes a MiB each millisecond, and touches it.
+    Leak,
+    /// Writes over its heap.
+    Overwrite,
+}
+
+impl Poison {
+    /// All kinds; the first is number 1.
+    const ALL: [Self; 8] = [
+        Self::Segfault,
+        Self::Abort,
+        Self::Panic,
+        Self::Exit,
+        Self::Spin,
+        Self::Sleep,
+        Self::Leak,
+        Self::Overwrite,
+    ];
+
+    /// Reads the kind out of samples.
+    fn of(samples: &[f32]) -> Option<Self> {
+        let first = *samples.first()?;
+        let is_flat = samples.iter().all(|sample| (sample - first).abs() < 1e-4);
+        let number = (first * 32.768).round();
+        if !is_flat || (first * 32.768 - number).abs() > 0.01 {
+            return None;
+        }
+        let fits = |kind: &usize| u16::try_from(kind + 1).is_ok_and(|n| f32::from(n) == number);
+        (0..Self::ALL.len()).find(fits).map(|kind| Self::ALL[kind])
+    }
+
+    fn act(self) {
+        match self {
+            // SAFETY: none; that is the point.
+            Self::Segfault => unsafe {
+                black_box(std::ptr::without_provenance_mut::<u8>(16)).write(1)
+            },
+            Self::Abort => std::process::abort(),
+            Self::Panic => panic!("the recording told me to"),
+            Self::Exit => std::process::exit(3),
+            Self::Spin => loop {
+                black_box(());
+            },
+            Self::Sleep => loop {
+                std::thread::sleep(Duration::from_secs(3_600));
+            },
+            Self::Leak => loop {
+                std::mem::forget(black_box(vec![1_u8; LEAK]));
+                std::thread::sleep(Duration::from_millis(1));
+            },
+            Self::Overwrite => {
+                let mut buffers: Vec<Box<[u8; 64]>> = (0..64).map(|_| Box::new([0; 64])).collect();
+                // SAFETY: none; that is the point.
+                unsafe { black_box(buffers[32].as_mut_ptr()).write_bytes(0xff, BEYOND) };
+                drop(black_box(buffers));
+                std::process::abort();
+            }
+        }
+    }
+}
+
+/// Options: none.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {}
+
+/// The stage `org.scribed.test.poison`.
+#[derive(Debug)]
+pub struct Recogniser;
+
+impl Stage for Recogniser {
+    const ID: &'static str = "org.scribed.test.poison";
+    const SUMMARY: &'static str = "takes its process down where the recording says so";
+    type Config = Config;
+    type Accepts = ChunkKind;
+    type Emits = SegmentsKind;
+
+    fn open(_: Config, _: Host) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn process(&mut self, chunk: ChunkBlock<'_>, out: &mut Out<'_, SegmentsKind>) -> Result<()> {
+        if let Some(poison) = Poison::of(chunk.samples) {
+            poison.act();
+        }
+        let (map, text) = (chunk.map(), words_of(chunk.samples));
+        let segment = Segment {
+            start: map.start(),
+            end: map.end(),
+            text,
+            words: Vec::new(),
+            avg_log_prob: 0.0,
+            no_speech_prob: 0.0,
+            temperature: 0.0,
+            flags: Vec::new(),
+        };
+        let nothing = Segments::empty(chunk.number, chunk.source_rate, map.start(), map.end());
+        out.emit(Segments { segments: vec![segment], ..nothing })
+    }
+}
+
+scribed_plugin::export_stages!(Recogniser);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn poison_is_told_from_noise_and_silence() {
+        assert_eq!(Poison::of(&[1_000.0 / 32_768.0; 10]), Some(Poison::Segfault));
+        assert_eq!(Poison::of(&[8_000.0 / 32_768.0; 10]), Some(Poison::Overwrite));
+        for honest in [&[0.0; 10][..], &[0.5; 10], &[9_000.0 / 32_768.0; 4], &[0.03, 0.2], &[]] {
+            assert_eq!(Poison::of(honest), None, "{honest:?}");
+        }
+    }
+}
