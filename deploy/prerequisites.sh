@@ -11,8 +11,9 @@ missing_packages() {
         echo build-essential
     command -v cmake >/dev/null || echo cmake
     # bindgen loads libclang at build time to read whisper.cpp's header.
-    ldconfig -p 2>/dev/null | grep -q 'libclang[-.]' ||
-        ls /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || echo libclang-dev
+    # libclang-cpp is another library, which other packages bring along.
+    ldconfig -p 2>/dev/null | grep -q 'libclang\(\.so\|-[0-9]\)' ||
+        ls /usr/lib/llvm-*/lib/libclang{.so,-[0-9]}* >/dev/null 2>&1 || echo libclang-dev
     # OpenSSL is built from its source, which is configured by perl and more of it than perl-base has.
     perl -MIPC::Cmd -e 1 2>/dev/null || echo perl
     for needed in "$@"; do

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use scribed_api::{AdminAccount, Api};
@@ -19,11 +20,16 @@ use tokio::runtime::Handle;
 use crate::backends::{self, Database, Node};
 use crate::config::{BusBackend, Config};
 use crate::failure::Failure;
+use crate::health::{Guardian, Health};
 use crate::lifecycle::{Ending, Lifecycle};
 use crate::secrets::StoredSecrets;
 use crate::stages::Warm;
 use crate::state_folder::StateFolder;
+use crate::telemetry::Metrics;
 use crate::workers;
+
+/// How long the end may take beyond requests and chunks: stages that do not stop, news, connections.
+const CLOSING: Duration = Duration::from_secs(25);
 
 /// A daemon that could run.
 #[derive(Debug)]
@@ -51,6 +57,10 @@ pub struct Running {
     database: Database,
     node: Node,
     folder: StateFolder,
+    health: Health,
+    /// Answers probes until everything is closed.
+    guardian: Guardian,
+    address: SocketAddr,
     /// Keeps the model loaded, where stages run in this process.
     _warm: Option<Warm>,
     /// Keeps a second daemon out, until everything is closed.
@@ -120,6 +130,8 @@ impl App {
         make_admin(store.as_ref(), &self.ids, &self.secrets, &places).await?;
         let api = Api::new(self.engine.clone(), self.config.api(), self.secrets.api.clone())
             .map_err(Failure::refused)?;
+        let health = Health::new(self.engine.clone(), &self.config.health);
+        let guardian = self.guard(&health)?;
         let wanted = self.config.http.listen;
         let listener = TcpListener::bind(wanted).await.map_err(|error| {
             Failure::refused(anyhow!("cannot listen on {wanted}: {error}"))
@@ -135,9 +147,23 @@ impl App {
             database: self.database,
             node: self.node,
             folder: self.folder,
+            health,
+            guardian,
+            address,
             _warm: self.warm,
             _lock: self.lock,
         })
+    }
+
+    /// Begins to answer probes, and to feed the watchdog.
+    fn guard(&self, health: &Health) -> Result<Guardian, Failure> {
+        let listen = self.config.health.address()?;
+        let metrics = listen.map(|_| Metrics::start()).transpose()?;
+        // Requests and chunks end side by side; what is closed afterwards has limits of its own.
+        let (requests, chunks) =
+            (self.config.http.drain_timeout_secs, self.config.engine.drain_timeout_secs);
+        let drain = Duration::from_secs(requests.max(chunks)) + CLOSING;
+        Guardian::start(health.clone(), metrics, listen, drain)
     }
 }
 
@@ -150,12 +176,15 @@ impl Running {
     /// # Errors
     /// When signals cannot be received.
     pub async fn run(self) -> anyhow::Result<Ending> {
-        let Self { listener, api, engine, database, node, folder, _warm, _lock } = self;
+        let Self { listener, api, engine, database, node, folder, health, guardian, .. } = self;
+        let (_warm, _lock) = (self._warm, self._lock);
         let lifecycle = Lifecycle::default();
         lifecycle.start("http", |stop| scribed_api::serve(listener, api, stop));
         lifecycle.start("engine", |stop| async move { engine.run(stop).await });
         lifecycle.start("node number", |stop| node.keep(stop));
-        let ending = lifecycle.run().await?;
+        lifecycle.start("health", |stop| health.look(guardian.measures(), stop));
+        guardian.serving(self.address);
+        let ending = lifecycle.run(|| guardian.draining()).await?;
         if let Err(error) = folder.withdraw() {
             tracing::warn!(%error, "cannot remove the file `listen`");
         }

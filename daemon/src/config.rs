@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use scribed_engine::{PipelineConfig, StageConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::health;
+
 mod layers;
 mod origin;
 mod parts;
@@ -46,6 +48,8 @@ pub struct Config {
     pub plugins: Plugins,
     /// Speech models and where they are found.
     pub models: Models,
+    /// Probes of its health, and metrics.
+    pub health: health::Config,
     /// Logs.
     pub telemetry: Telemetry,
     /// Pipelines: named lists of stages.
@@ -67,6 +71,7 @@ impl Default for Config {
             bus: Bus::default(),
             plugins: Plugins::default(),
             models: Models::default(),
+            health: health::Config::default(),
             telemetry: Telemetry::default(),
             pipelines: vec![default_pipeline()],
         }

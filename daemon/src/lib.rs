@@ -14,6 +14,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod failure;
+pub mod health;
 pub mod lifecycle;
 pub mod models;
 pub mod output;

@@ -42,11 +42,11 @@ impl Lifecycle {
         });
     }
 
-    /// Waits for the end: a signal, or a part that broke; then for all parts.
+    /// Waits for the end: a signal, or a part that broke; then, after `begins`, for all parts.
     ///
     /// # Errors
     /// When signals cannot be received.
-    pub async fn run(self) -> anyhow::Result<Ending> {
+    pub async fn run(self, begins: impl FnOnce()) -> anyhow::Result<Ending> {
         let mut signals = Signals::new()?;
         // Both arms are cancel safe: a signal that is not taken stays pending.
         let asked = tokio::select! {
@@ -56,6 +56,7 @@ impl Lifecycle {
             }
             () = self.soft.cancelled() => false,
         };
+        begins();
         self.soft.cancel();
         self.parts.close();
         tokio::select! {
@@ -116,7 +117,7 @@ mod tests {
         let lifecycle = Lifecycle::default();
         lifecycle.start("waits", |stop| async move { stop.cancelled().await });
         lifecycle.start("breaks", |_| async {});
-        assert_eq!(lifecycle.run().await.unwrap(), Ending::Broken);
+        assert_eq!(lifecycle.run(|| {}).await.unwrap(), Ending::Broken);
     }
 
     #[tokio::test]
@@ -124,6 +125,6 @@ mod tests {
         let lifecycle = Lifecycle::default();
         lifecycle.start("waits", |stop| async move { stop.cancelled().await });
         lifecycle.start("panics", |_| async { panic!("on purpose") });
-        assert_eq!(lifecycle.run().await.unwrap(), Ending::Broken);
+        assert_eq!(lifecycle.run(|| {}).await.unwrap(), Ending::Broken);
     }
 }

@@ -1,4 +1,4 @@
-//! Logs: structured lines on standard error.
+//! Logs and metrics. Logs are structured lines on standard error.
 //!
 //! Messages are constant, values are fields; a job's lines carry its id. Secrets have types that do not
 //! print themselves.
@@ -13,6 +13,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, Telemetry};
 use crate::failure::Failure;
+
+mod metrics;
+
+pub use metrics::Metrics;
 
 /// Sends log lines of this process to standard error.
 ///

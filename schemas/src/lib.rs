@@ -11,6 +11,7 @@
 //! - [`job`]: one recording to be transcribed, its states and faults.
 //! - [`account`], [`media`]: who owns what, and where its bytes are.
 //! - [`event`]: what producers send and what the daemon publishes.
+//! - [`metric`]: names of what is measured.
 //! - [`secret`]: text that is never shown.
 
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@ pub mod event;
 pub mod id;
 pub mod job;
 pub mod media;
+pub mod metric;
 pub mod outbox;
 pub mod secret;
 pub mod time;

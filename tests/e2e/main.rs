@@ -19,16 +19,21 @@ mod dead_letters;
 mod first_start;
 /// The disk runs full under a daemon, and empty again.
 mod full_disk;
+/// How the daemon is, asked by probes and told to systemd.
+mod health;
 /// A recording goes in, in any container, and text and documents come out.
 mod journey;
 /// Events that are damaged in every way, among good ones.
 mod mutated;
+/// Alerts and dashboard name what is measured.
+mod observability;
 /// One event, many times and in several ways, is one job.
 mod once;
 /// Text is read while the work goes on.
 mod pages;
-/// The script that a newcomer runs first.
+/// The programs of the documentation that send recordings through Kafka.
 mod producers;
+/// The script that a newcomer runs first.
 mod quickstart;
 /// The recordings, each for what it is there.
 mod recordings;
@@ -42,4 +47,5 @@ mod s3;
 mod wire;
 /// When each word was spoken.
 mod words;
+/// Whatever a recording does to the process that works on it, all others go on.
 mod workers;

@@ -54,7 +54,8 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("object_store", &["scribed-media"]),
     ("s3s*", &["scribed-test-s3"]),
     ("warp", &["scribed-api"]),
-    ("hyper", &["scribed-api"]),
+    // The daemon answers probes beside the API.
+    ("hyper", &["scribed-api", "scribed"]),
     ("jsonwebtoken", &["scribed-api"]),
     ("argon2", &["scribed-api"]),
     ("libloading", &["scribed-plugin-host"]),

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
+use scribed_schemas::metric;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use warp::reply::Response;
@@ -106,6 +107,7 @@ impl Lobby {
         if let Some(origin) = origin {
             origin.mark(response.headers_mut());
         }
+        measure(begun, response.status());
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = response.status().as_u16();
         tracing::info!(
@@ -169,6 +171,19 @@ impl Manners {
     fn after(self, close: bool) -> After {
         if close && !self.shares { After::Close } else { After::GoOn }
     }
+}
+
+/// Records an answer.
+fn measure(begun: Instant, status: StatusCode) {
+    let class = match status.as_u16() {
+        ..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        500.. => "5xx",
+    };
+    metrics::counter!(metric::HTTP_REQUESTS, "status" => class).increment(1);
+    metrics::histogram!(metric::HTTP_SECONDS).record(begun.elapsed().as_secs_f64());
 }
 
 /// The refusal of a request that states its length twice.

@@ -134,6 +134,7 @@ pub struct Error {
 impl Error {
     /// Makes an error without a cause of the backend's.
     pub fn new(attempt: impl Into<String>) -> Self {
+        measure();
         Self { attempt: attempt.into(), source: None }
     }
 
@@ -142,8 +143,14 @@ impl Error {
         attempt: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
+        measure();
         Self { attempt: attempt.into(), source: Some(source.into()) }
     }
+}
+
+/// Records an error.
+fn measure() {
+    metrics::counter!(scribed_schemas::metric::BUS_ERRORS).increment(1);
 }
 
 /// Settings of the buses of one machine.

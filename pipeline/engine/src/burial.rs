@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::dead_letter::{self, Verdict};
 use crate::engine::Engine;
+use crate::measure;
 
 /// The `schema` of [`DeadJob`].
 const DEAD_JOB_SCHEMA: &str = "scribed.dead-job/1";
@@ -41,7 +42,9 @@ impl Engine {
         // A shape of texts and numbers alone can always be written.
         let payload = serde_json::to_vec(&letter).unwrap_or_default();
         let (key, at) = (job.id.to_string().into_bytes(), self.now());
-        self.bus().publish(DEAD_LETTERS, Message { key, headers, payload, at }).await
+        self.bus().publish(DEAD_LETTERS, Message { key, headers, payload, at }).await?;
+        measure::buried(&reason);
+        Ok(())
     }
 
     /// Publishes an event that cannot become a job, as it came, with the reason.
@@ -55,7 +58,9 @@ impl Engine {
         detail: &str,
     ) -> scribed_bus::Result<()> {
         let letter = dead_letter::of_event(delivery, self.verdict(reason, detail));
-        self.bus().publish(DEAD_LETTERS, letter).await
+        self.bus().publish(DEAD_LETTERS, letter).await?;
+        measure::buried(reason);
+        Ok(())
     }
 
     fn verdict<'a>(&'a self, reason: &'a str, detail: &'a str) -> Verdict<'a> {
@@ -64,7 +69,7 @@ impl Engine {
 }
 
 /// Returns the stable word of a fault.
-fn word(code: scribed_schemas::job::FaultCode) -> String {
+pub(crate) fn word(code: scribed_schemas::job::FaultCode) -> String {
     let value = serde_json::to_value(code).ok();
     value.and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! The engine's front: what the API, the command line and the intake call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scribed_bus::Bus;
 use scribed_media::{Inbox, MediaStore};
@@ -19,8 +20,12 @@ use crate::config::Config;
 use crate::error::{Error, ProbeError, RenderError, Result};
 use crate::plan::{CHUNK_LIMIT_SECS, Plans};
 use crate::publisher::News;
+use crate::pulse::{Loop, Pulse};
 use crate::render::Rendered;
 use crate::runner::StageRunner;
+
+/// Most waiting jobs that are counted.
+const MOST_COUNTED: u32 = 10_000;
 
 /// What an engine is made of.
 #[derive(Debug, Clone)]
@@ -65,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) settled: Notify,
     /// Jobs of which others are to be told something.
     pub(crate) news: News,
+    /// When our loops last came round.
+    pub(crate) pulse: Pulse,
     /// One permit per chunk in the recogniser.
     pub(crate) slots: Arc<Semaphore>,
     /// One permit per export that is rendered.
@@ -105,6 +112,7 @@ impl Engine {
             work: Notify::new(),
             settled: Notify::new(),
             news: News::default(),
+            pulse: Pulse::new(),
             slots: Arc::new(Semaphore::new(permits(parts.config.slots))),
             renders: Semaphore::new(permits(parts.config.renders)),
             probes: Semaphore::new(permits(parts.config.probes)),
@@ -215,6 +223,31 @@ impl Engine {
             work_is_over.cancel();
         };
         tokio::join!(work, crate::publisher::run(self, &work_is_over));
+    }
+
+    /// Returns how long ago each loop of a running engine came round.
+    ///
+    /// While it runs none is silent for more than some seconds, whatever is away; the store's and the
+    /// bus's own time limits bound what one round may take.
+    pub fn silences(&self) -> Vec<(Loop, Duration)> {
+        let intake = self.config().intake.then_some(Loop::Intake);
+        let loops = intake.into_iter().chain([Loop::Scheduler]);
+        loops.map(|of| (of, self.shared.pulse.silence(of))).collect()
+    }
+
+    /// Counts what waits for work, and records it.
+    ///
+    /// # Errors
+    /// The store's.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is changed.
+    pub async fn measure_backlog(&self) -> Result<()> {
+        let now = self.now();
+        let backlog = self.store().backlog(now, MOST_COUNTED).await?;
+        let oldest = backlog.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+        crate::measure::backlog(backlog.waiting, oldest);
+        Ok(())
     }
 
     /// Returns a new identity.

@@ -15,6 +15,7 @@ use scribed_schemas::id::JobId;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
+use crate::pulse::Loop;
 
 mod envelope;
 mod event;
@@ -38,6 +39,7 @@ struct Open {
 /// Takes events until `stop`.
 pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
     while !stop.is_cancelled() {
+        engine.shared.pulse.beat(Loop::Intake);
         let served = match engine.bus().subscribe(UPLOADS, GROUP).await {
             Ok(mut consumer) => serve(engine, stop, consumer.as_mut()).await,
             Err(error) => Err(error),
@@ -59,6 +61,7 @@ async fn serve(
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        engine.shared.pulse.beat(Loop::Intake);
         // `next` is cancel safe by its contract, the others only wait. It comes last, so that a
         // stream of events does not hold up what ends others.
         tokio::select! {
@@ -81,6 +84,7 @@ async fn take(
 ) -> scribed_bus::Result<()> {
     let (partition, offset) = (delivery.partition, delivery.offset);
     while !stop.is_cancelled() {
+        engine.shared.pulse.beat(Loop::Intake);
         match event::take(engine, &delivery.message).await {
             Ok(Taken { job, is_terminal: false }) => {
                 // A partition that went and came back delivers what is still open again.
@@ -124,6 +128,7 @@ async fn settle(
     open: &mut Vec<Open>,
 ) -> scribed_bus::Result<()> {
     for event in std::mem::take(open) {
+        engine.shared.pulse.beat(Loop::Intake);
         match engine.store().job(event.job).await {
             Ok(job) if job.as_ref().is_none_or(|job| job.state.is_terminal()) => {
                 consumer.ack(event.partition, event.offset).await?;

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cancel::CancelFlag;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::measure;
 use crate::findings::Findings;
 use crate::plan::{Options, Plan};
 use crate::retry;
@@ -132,6 +133,9 @@ impl Attempt {
             &outcome,
             Outcome::Retry { fault, .. } if fault.code == FaultCode::Unavailable
         );
+        if let Outcome::Retry { fault, .. } = &outcome {
+            measure::failed(fault.code);
+        }
         self.settle(outcome).await;
         if is_away { Ended::Away } else { Ended::Settled }
     }
@@ -229,6 +233,9 @@ impl Attempt {
         }
         if let Some(job) = self.finish(outcome).await {
             tracing::info!(job = %job.id, state = job.state.as_str(), "work ends");
+            if job.state.is_terminal() {
+                measure::ended(&job);
+            }
             self.engine.shared.settled.notify_one();
             self.engine.has_news(job.id);
         }

@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::job::{self, Ended};
+use crate::measure;
+use crate::pulse::Loop;
 
 /// How long stages may take to notice their flag after the drain time is over.
 const GRACE: Duration = Duration::from_secs(5);
@@ -21,6 +23,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
     let mut running = JoinSet::new();
     while !stop.is_cancelled() {
+        engine.shared.pulse.beat(Loop::Scheduler);
         let pause = fill(engine, stop, &mut running).await;
         // Every arm only waits, or takes what is kept until it is taken.
         tokio::select! {
@@ -36,10 +39,13 @@ pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
 
 /// Claims jobs until there is no room or no job, and returns when to look again.
 async fn fill(engine: &Engine, stop: &CancellationToken, running: &mut JoinSet<Ended>) -> Duration {
+    measure::running(running.len(), engine.config().slots.max(1));
     while running.len() < Config::at_least_one(engine.config().concurrent_jobs) {
         match claim(engine).await {
             Ok(Some(job)) => {
+                engine.shared.pulse.beat(Loop::Scheduler);
                 running.spawn(job::attempt(engine.clone(), job, stop.clone()));
+                measure::running(running.len(), engine.config().slots.max(1));
             }
             Ok(None) => break,
             Err(error) => {

@@ -262,6 +262,7 @@ macro_rules! store_conformance {
             leases::a_claimed_job_is_in_progress_under_a_higher_fence,
             leases::an_empty_store_has_nothing_to_claim,
             leases::urgent_jobs_come_first_then_older_ones,
+            leases::the_backlog_is_what_could_be_claimed,
             leases::a_hundred_concurrent_claims_get_a_hundred_jobs,
             leases::an_expired_lease_can_be_taken_over,
             leases::a_lost_job_queues_by_priority_and_age,

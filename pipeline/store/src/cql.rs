@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::store::{
-    AccountChange, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
+    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
     RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 
@@ -218,6 +218,10 @@ impl Store for CqlStore {
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {
         during(self.claim_next(&claim).await, || "claim a job".to_owned())
+    }
+
+    async fn backlog(&self, now: Timestamp, limit: u32) -> Result<Backlog> {
+        during(self.count_waiting(now, limit).await, || "count what waits".to_owned())
     }
 
     async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>> {

@@ -49,6 +49,7 @@ pub enum ErrorKind {
 impl Error {
     /// Makes an error without a cause of the backend's.
     pub fn new(kind: ErrorKind, attempt: impl Into<String>) -> Self {
+        measure(kind);
         Self { attempt: attempt.into(), kind, source: None }
     }
 
@@ -58,6 +59,19 @@ impl Error {
         attempt: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
+        measure(kind);
         Self { attempt: attempt.into(), kind, source: Some(source.into()) }
     }
+}
+
+/// Records an error that says something of the backend, and not of the call.
+fn measure(kind: ErrorKind) {
+    let kind = match kind {
+        ErrorKind::Full => "full",
+        ErrorKind::Unavailable => "unavailable",
+        ErrorKind::Denied => "denied",
+        ErrorKind::Corrupt => "corrupt",
+        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Fenced | ErrorKind::Locked => return,
+    };
+    metrics::counter!(scribed_schemas::metric::STORE_ERRORS, "kind" => kind).increment(1);
 }

@@ -17,7 +17,7 @@ use scribed_schemas::transcript::Segments;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
-    AccountChange, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
+    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
     RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 
@@ -189,6 +189,10 @@ impl Store for FaultyStore {
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {
         self.around("claim", self.inner.claim(claim)).await
+    }
+
+    async fn backlog(&self, now: Timestamp, limit: u32) -> Result<Backlog> {
+        self.around("backlog", self.inner.backlog(now, limit)).await
     }
 
     async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>> {

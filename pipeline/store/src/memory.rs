@@ -17,7 +17,7 @@ use scribed_schemas::transcript::Segments;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
-    AccountChange, ClaimRequest, FactsNote, IdempotencyKey, JobPage, NewJob, Outcome, PutChunk,
+    AccountChange, Backlog, ClaimRequest, FactsNote, IdempotencyKey, JobPage, NewJob, Outcome, PutChunk,
     QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 use crate::transition::{self, FamilyState};
@@ -211,6 +211,13 @@ impl Store for MemoryStore {
             transition::claimed(job, &claim);
             job.clone()
         }))
+    }
+
+    async fn backlog(&self, now: Timestamp, limit: u32) -> Result<Backlog> {
+        let tables = self.tables();
+        let waiting = tables.jobs.values().filter(|job| transition::is_eligible(job, now));
+        let (count, oldest) = (waiting.clone().count(), waiting.map(|job| job.created).min());
+        Ok(Backlog { waiting: u32::try_from(count).unwrap_or(limit).min(limit), oldest })
     }
 
     async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>> {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::store::{
-    AccountChange, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
+    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
     RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 use crate::transition;
@@ -224,6 +224,10 @@ impl Store for SqliteStore {
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {
         self.write("claim a job".to_owned(), move |db| jobs::claim(db, &claim)).await
+    }
+
+    async fn backlog(&self, now: Timestamp, limit: u32) -> Result<Backlog> {
+        self.look_up("count what waits".to_owned(), move |db| jobs::backlog(db, now, limit)).await
     }
 
     async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>> {

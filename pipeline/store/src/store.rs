@@ -106,6 +106,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// not.
     async fn claim_job(&self, id: JobId, claim: ClaimRequest) -> Result<Option<Job>>;
 
+    /// Counts the jobs that a claim could take now, and tells which of them is the oldest.
+    ///
+    /// For people and gauges: a job that was taken a moment ago may be counted. At most `limit` jobs
+    /// are looked at, so a longer queue counts `limit` or less; the oldest is right all the same.
+    async fn backlog(&self, now: Timestamp, limit: u32) -> Result<Backlog>;
+
     /// Renews a lease and notes progress; `Fenced` when the fence is old (lost or cancelled).
     ///
     /// A lease that has run out may be renewed as long as nobody else claimed the job. `NotFound`,
@@ -326,6 +332,15 @@ pub struct JobPage {
     pub total: u64,
     /// The page, newest first.
     pub jobs: Vec<Job>,
+}
+
+/// How much work waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Jobs that a claim could take.
+    pub waiting: u32,
+    /// When the oldest of them was submitted.
+    pub oldest: Option<Timestamp>,
 }
 
 /// Who wants a lease, and until when.

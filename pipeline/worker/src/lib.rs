@@ -27,6 +27,7 @@ mod bulk;
 pub mod config;
 mod group;
 mod limits;
+mod measure;
 mod message;
 mod nursery;
 mod packet;

@@ -17,6 +17,11 @@ use tokio::sync::{oneshot, watch};
 
 use crate::packet;
 
+/// Beginnings of the names of variables that are the daemon's alone: its settings, and what systemd and
+/// clouds give to services.
+const OURS: [&str; 7] =
+    ["SCRIBED", "NOTIFY_", "WATCHDOG_", "LISTEN_", "CREDENTIALS_", "AWS_", "OTEL_"];
+
 /// How the program that serves as a worker is started.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -112,10 +117,11 @@ fn spawn(program: &Program, keeps_environment: bool) -> io::Result<Child> {
         .stdout(Stdio::null());
     // Passwords of services may stand in the environment.
     if keeps_environment {
-        let secret = |(name, _): &(std::ffi::OsString, _)| {
-            name.to_string_lossy().to_uppercase().starts_with("SCRIBED")
+        let ours = |(name, _): &(std::ffi::OsString, _)| {
+            let name = name.to_string_lossy().to_uppercase();
+            OURS.iter().any(|ours| name.starts_with(ours))
         };
-        for (name, _) in std::env::vars_os().filter(secret) {
+        for (name, _) in std::env::vars_os().filter(ours) {
             command.env_remove(name);
         }
     } else {

@@ -16,6 +16,7 @@ use scribed_schemas::id::JobId;
 use tokio::net::UnixDatagram;
 use tokio::sync::{mpsc, watch};
 
+use crate::measure;
 use crate::message::{FromWorker, Loaded, LogLevel, SessionId, Setup, ToWorker, Work};
 use crate::nursery::{Child, End, Nursery, Program};
 use crate::packet::{self, Packet, PacketError};
@@ -322,7 +323,7 @@ impl Shared {
                 _ = looks.tick() => self.look(),
             }
         }
-        self.mourn().await;
+        self.mourn(ears.ready.is_none()).await;
     }
 
     fn broke(&self, why: &str) {
@@ -330,7 +331,7 @@ impl Shared {
     }
 
     /// Waits for the end of the process, and tells everybody.
-    async fn mourn(&self) {
+    async fn mourn(&self, was_ready: bool) {
         let mut ended = self.child.ended.clone();
         let told = tokio::time::timeout(LAST_WORDS, ended.wait_for(Option::is_some)).await;
         let end = told.ok().and_then(Result::ok).and_then(|end| *end).unwrap_or(End::Unknown);
@@ -342,6 +343,7 @@ impl Shared {
             Death { kind, why, busy: self.busy(), guilty: None }
         };
         let death = sentence.unwrap_or_else(crashed);
+        measure::ended(&self.group, death.kind, was_ready);
         if death.kind != DeathKind::Dismissed {
             tracing::warn!(
                 group = self.group,
@@ -372,6 +374,7 @@ impl Shared {
         let session = match &packet.message {
             FromWorker::Ready(_) | FromWorker::Refused { .. } => {
                 let ready = ears.ready.take().ok_or("it got ready twice")?;
+                measure::began(&self.group);
                 let said = match packet.message {
                     FromWorker::Ready(loaded) => Ok(loaded),
                     FromWorker::Refused { error } => Err(error),

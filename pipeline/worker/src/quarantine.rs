@@ -15,6 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure;
+
 /// When a stage is put aside.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
@@ -56,6 +58,7 @@ impl Quarantine {
     /// Returns the stage that is in quarantine, if one of these is. When a trial is due, the caller
     /// makes it.
     pub(crate) fn closed<'a>(&self, stages: impl IntoIterator<Item = &'a str>) -> Option<Entry> {
+        measure::quarantined(&self.folder);
         stages.into_iter().find_map(|stage| {
             let file = file(&self.folder, stage);
             let entry = read(&file)?;
@@ -87,11 +90,14 @@ impl Quarantine {
             let why = format!("{count} crashes within {secs} s, the last: {why}");
             let entry = Entry { stage: stage.to_owned(), why };
             match write(&self.folder, &entry) {
-                Ok(()) => tracing::error!(
-                    stage,
-                    why = entry.why,
-                    "put into quarantine; `scribed plugins release {stage}` releases it"
-                ),
+                Ok(()) => {
+                    measure::quarantined(&self.folder);
+                    tracing::error!(
+                        stage,
+                        why = entry.why,
+                        "put into quarantine; `scribed plugins release {stage}` releases it"
+                    );
+                }
                 Err(error) => tracing::error!(stage, %error, "cannot be put into quarantine"),
             }
         }
@@ -102,6 +108,7 @@ impl Quarantine {
         for stage in stages {
             self.crashes().remove(stage);
             if release(&self.folder, stage).is_ok_and(|was| was) {
+                measure::quarantined(&self.folder);
                 tracing::info!(stage, "released from quarantine: it works again");
             }
         }

@@ -67,6 +67,8 @@ const CONSUMER: &[(&str, &str)] = &[
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),
     ("check.crcs", "true"),
+    // How far we are behind is measured from it.
+    ("statistics.interval.ms", "15000"),
     ("max.poll.interval.ms", "300000"),
     // What waits in each partition whose window is full: at most one fetch past either limit.
     ("queued.min.messages", "1000"),

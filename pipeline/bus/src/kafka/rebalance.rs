@@ -11,7 +11,8 @@ use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
-use rdkafka::{ClientContext, TopicPartitionList};
+use rdkafka::{ClientContext, Statistics, TopicPartitionList};
+use scribed_schemas::metric;
 
 use super::commit::Committer;
 use super::membership::Membership;
@@ -174,10 +175,17 @@ impl ClientContext for Context {
         self.news.error(error, reason);
     }
 
-    fn stats_raw(&self, statistics: &[u8]) {
+    fn stats(&self, statistics: Statistics) {
         self.served();
-        let statistics = String::from_utf8_lossy(statistics);
-        tracing::info!(topic = self.membership.topic, %statistics, "kafka consumer");
+        for (name, topic) in statistics.topics {
+            // A partition that is none of ours has no lag that we know; -1 is librdkafka's own.
+            for (number, partition) in topic.partitions.into_iter().filter(|(number, _)| *number >= 0) {
+                let lag = u32::try_from(partition.consumer_lag.max(0)).unwrap_or(u32::MAX);
+                let (topic, partition) = (name.clone(), number.to_string());
+                metrics::gauge!(metric::BUS_LAG, "topic" => topic, "partition" => partition)
+                    .set(f64::from(lag));
+            }
+        }
     }
 }
 

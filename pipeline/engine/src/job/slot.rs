@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use scribed_schemas::audio::MODEL_RATE;
 use scribed_schemas::transcript::{SEGMENTS_SCHEMA, Segments};
 
 use super::tally::Gap;
 use super::{Attempt, Stopped};
+use crate::measure::{self, BusySlot};
 use crate::plan::CHUNK_LIMIT_SECS;
 use crate::runner::{Chunk, Part, Reason, Recogniser, RunError, Watch};
 
@@ -52,6 +54,7 @@ impl Attempt {
     /// Stores an empty text in place of one that could not be made, so that what follows is readable.
     pub(super) async fn put_gap(&self, gap: &Gap) -> Result<(), Stopped> {
         tracing::warn!(job = %self.id(), chunk = gap.number, reason = gap.fault.message, "given up");
+        measure::given_up();
         self.findings.warning(gap.warning());
         // First the warning: an empty text without one would pass for silence after a crash.
         self.note_news().await?;
@@ -113,8 +116,14 @@ impl Attempt {
                 Err(error) => return Ok(Err(error)),
             },
         };
+        let _busy = BusySlot::new();
+        let begun = Instant::now();
         let text = recogniser.recognise(Arc::clone(chunk)).await;
-        Ok(text.and_then(|text| checked(text, chunk, part)))
+        let text = text.and_then(|text| checked(text, chunk, part));
+        if text.is_ok() {
+            measure::recognised(chunk, begun.elapsed());
+        }
+        Ok(text)
     }
 
     /// Returns what stages of this attempt are watched by.

@@ -10,7 +10,7 @@ use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
-use scribed_store::{
+use scribed_store::{Backlog, 
     AccountChange, ClaimRequest, Error, ErrorKind, FactsNote, JobPage, MemoryStore, NewJob,
     Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation, Store,
     Submitted,
@@ -231,6 +231,10 @@ impl Store for SimStore {
 
     async fn jobs(&self, owner: Option<AccountId>, offset: u64, limit: u32) -> Result<JobPage> {
         self.around("jobs", Read, self.rows().jobs(owner, offset, limit)).await
+    }
+
+    async fn backlog(&self, now: Timestamp, limit: u32) -> Result<Backlog> {
+        self.around("backlog", Read, self.rows().backlog(now, limit)).await
     }
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {

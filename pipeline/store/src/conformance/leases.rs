@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::{Bench, at, chunk, claim_at, fault, kind, new_job};
 use crate::error::ErrorKind;
-use crate::store::{ClaimRequest, FactsNote, NewJob, Outcome};
+use crate::store::{Backlog, ClaimRequest, FactsNote, NewJob, Outcome};
 
 /// A claim changes state, fence, lease and time, and what it answers is what is stored.
 pub async fn a_claimed_job_is_in_progress_under_a_higher_fence(bench: &Bench) {
@@ -44,6 +44,32 @@ pub async fn urgent_jobs_come_first_then_older_ones(bench: &Bench) {
         order.push(job.id.0);
     }
     assert_eq!(order, [4, 3, 2, 5, 1]);
+}
+
+/// The backlog counts what may be claimed now: not what runs, what pauses, or what is done.
+pub async fn the_backlog_is_what_could_be_claimed(bench: &Bench) {
+    let backlog = async |seconds, limit| bench.store.backlog(at(seconds), limit).await.unwrap();
+    assert_eq!(backlog(10, 100).await, Backlog::default());
+    for (number, second, priority) in
+        [(1, 3, Priority::Standard), (2, 5, Priority::Priority), (3, 4, Priority::Standard)]
+    {
+        bench.submit(NewJob { now: at(second), priority, ..new_job(number) }).await;
+    }
+    assert_eq!(backlog(10, 100).await, Backlog { waiting: 3, oldest: Some(at(3)) });
+    assert_eq!(backlog(10, 2).await, Backlog { waiting: 2, oldest: Some(at(3)) });
+
+    let urgent = bench.store.claim(claim_at(10)).await.unwrap().unwrap();
+    assert_eq!(backlog(20, 100).await, Backlog { waiting: 2, oldest: Some(at(3)) });
+    let first = bench.store.claim(claim_at(10)).await.unwrap().unwrap();
+    assert_eq!(backlog(20, 100).await, Backlog { waiting: 1, oldest: Some(at(4)) });
+    // One pauses until second 60; the lease of the other runs out at 40.
+    let pause = Outcome::Retry { fault: fault(FaultCode::StageFailed), not_before: at(60) };
+    bench.store.finish(urgent.id, urgent.fence, pause, at(12)).await.unwrap();
+    assert_eq!(backlog(50, 100).await, Backlog { waiting: 2, oldest: Some(at(3)) });
+    assert_eq!(backlog(60, 100).await, Backlog { waiting: 3, oldest: Some(at(3)) });
+    let again = bench.store.claim_job(first.id, claim_at(60)).await.unwrap().unwrap();
+    bench.store.finish(again.id, again.fence, Outcome::Completed, at(61)).await.unwrap();
+    assert_eq!(backlog(60, 100).await, Backlog { waiting: 2, oldest: Some(at(4)) });
 }
 
 /// Concurrent claims never share a job and never leave one out.

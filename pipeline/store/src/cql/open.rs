@@ -25,6 +25,7 @@ use scribed_schemas::time::Timestamp;
 use super::CqlStore;
 use super::failure::Failure;
 use super::row::priority_column;
+use crate::store::Backlog;
 
 /// Parts of the open list of each priority: it is spread over the nodes, and its partitions stay
 /// small (a million waiting jobs are some 20 MiB in each). Changing it needs a migration.
@@ -179,6 +180,51 @@ impl CqlStore {
             }
         }
         Ok(ids)
+    }
+}
+
+impl CqlStore {
+    /// Counts the entries that may be claimed, of at most `limit` entries.
+    pub(super) async fn count_waiting(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Backlog, Failure> {
+        let mut backlog = Backlog::default();
+        for priority in [Priority::Priority, Priority::Standard].map(priority_column) {
+            let shards = (0_i8..).take(SHARDS);
+            let counts = shards.map(|shard| self.count_shard(priority, shard, now, limit));
+            for of_shard in try_join_all(counts).await? {
+                backlog.waiting = backlog.waiting.saturating_add(of_shard.waiting);
+                backlog.oldest = backlog.oldest.into_iter().chain(of_shard.oldest).min();
+            }
+        }
+        Ok(Backlog { waiting: backlog.waiting.min(limit), ..backlog })
+    }
+
+    async fn count_shard(
+        &self,
+        priority: i8,
+        shard: i8,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Backlog, Failure> {
+        let (mut backlog, mut looked_at) = (Backlog::default(), 0);
+        let mut after = (self.places.begin(priority, shard), i64::MIN);
+        while looked_at < limit {
+            let values = (priority, shard, after.0, after.1, KEYS);
+            let rows: Vec<(i64, i64, Option<i64>)> =
+                self.db.few(&self.db.say.open_jobs, values).await?;
+            let Some(last) = rows.last().map(|(created, id, _)| (*created, *id)) else { break };
+            after = last;
+            looked_at += u32::try_from(rows.len()).unwrap_or(limit);
+            let awake = rows.iter().filter(|(_, _, wake)| wake.is_none_or(|wake| wake <= now.0));
+            for (created, ..) in awake {
+                backlog.waiting += 1;
+                backlog.oldest.get_or_insert(Timestamp(*created));
+            }
+        }
+        Ok(backlog)
     }
 }
 

@@ -14,7 +14,7 @@ use scribed_schemas::transcript::Segments;
 use super::failure::Failure;
 use super::row::{self, Json};
 use crate::error::ErrorKind;
-use crate::store::{ClaimRequest, JobPage, NewJob, Outcome, PutChunk, Submitted};
+use crate::store::{Backlog, ClaimRequest, JobPage, NewJob, Outcome, PutChunk, Submitted};
 use crate::transition;
 
 /// The first claimable job; reads one entry of `jobs_claimable` and those before it that wait.
@@ -26,6 +26,24 @@ pub(super) const FIRST_CLAIMABLE: &str = "SELECT priority, created, id FROM jobs
 pub(super) const FIRST_LOST: &str = "SELECT priority, created, id FROM jobs
      WHERE state = 'in_progress' AND lease_until <= ?1
      ORDER BY priority, created, id LIMIT 1";
+
+/// How many jobs could be claimed, of the first ?2; reads `jobs_claimable` alone.
+pub(super) const COUNT_CLAIMABLE: &str = "SELECT count(*) FROM (SELECT 1 FROM jobs
+     WHERE state IN ('queued', 'processing_error') AND not_before <= ?1
+     ORDER BY priority, created, id LIMIT ?2)";
+
+/// How many leases have run out, of the first ?2; reads those entries of `jobs_leased`.
+pub(super) const COUNT_LOST: &str = "SELECT count(*) FROM (SELECT 1 FROM jobs
+     WHERE state = 'in_progress' AND lease_until <= ?1 LIMIT ?2)";
+
+/// When the oldest job of a priority that could be claimed was submitted; reads as FIRST_CLAIMABLE does.
+pub(super) const OLDEST_CLAIMABLE: &str = "SELECT created FROM jobs
+     WHERE state IN ('queued', 'processing_error') AND not_before <= ?1 AND priority = ?2
+     ORDER BY created, id LIMIT 1";
+
+/// When the oldest job whose lease has run out was submitted; reads those entries of `jobs_leased`.
+pub(super) const OLDEST_LOST: &str = "SELECT min(created) FROM jobs
+     WHERE state = 'in_progress' AND lease_until <= ?1";
 
 /// The jobs that a holder has; reads the entries of `jobs_leased`, which are as many as run.
 pub(super) const HELD: &str =
@@ -166,6 +184,24 @@ pub(super) fn list(
         ),
     };
     Ok(JobPage { total: u64::try_from(total).unwrap_or(0), jobs })
+}
+
+/// Counts the jobs that a claim could take.
+pub(super) fn backlog(db: &Connection, now: Timestamp, limit: u32) -> Result<Backlog, Failure> {
+    let count = |query| -> Result<u32, Failure> {
+        Ok(db.prepare_cached(query)?.query_row((now.0, limit), |row| row.get(0))?)
+    };
+    let waiting = count(COUNT_CLAIMABLE)?.saturating_add(count(COUNT_LOST)?).min(limit);
+    let mut submitted = Vec::new();
+    for is_standard in [false, true] {
+        let mut oldest = db.prepare_cached(OLDEST_CLAIMABLE)?;
+        let oldest = oldest.query_row((now.0, is_standard), |row| row.get(0)).optional()?;
+        submitted.extend(oldest.map(Timestamp));
+    }
+    let mut lost = db.prepare_cached(OLDEST_LOST)?;
+    let lost = lost.query_row([now.0], |row| row.get::<_, Option<i64>>(0))?;
+    submitted.extend(lost.map(Timestamp));
+    Ok(Backlog { waiting, oldest: submitted.into_iter().min() })
 }
 
 /// Takes the next eligible job.
@@ -344,6 +380,10 @@ mod tests {
     fn no_statement_reads_a_whole_table() {
         check(FIRST_CLAIMABLE, "USING COVERING INDEX jobs_claimable");
         check(FIRST_LOST, "USING INDEX jobs_leased (lease_until<?)");
+        check(COUNT_CLAIMABLE, "USING COVERING INDEX jobs_claimable");
+        check(OLDEST_CLAIMABLE, "USING COVERING INDEX jobs_claimable (priority=?)");
+        check(COUNT_LOST, "INDEX jobs_leased (lease_until<?)");
+        check(OLDEST_LOST, "USING INDEX jobs_leased (lease_until<?)");
         check(HELD, "USING INDEX jobs_leased");
         check(PAGE_OF_ALL, "USING COVERING INDEX jobs_by_created");
         check(PAGE_OF_OWNER, "USING COVERING INDEX jobs_by_owner (owner=?)");

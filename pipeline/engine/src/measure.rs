@@ -1,0 +1,72 @@
+//! Measures: what the engine records for dashboards and alerts, under the names of
+//! [`scribed_schemas::metric`]. Where nobody measures, all of it does nothing.
+
+use std::time::Duration;
+
+use scribed_schemas::audio::MODEL_RATE;
+use scribed_schemas::job::{FaultCode, Job};
+use scribed_schemas::metric;
+
+use crate::burial::word;
+use crate::runner::Chunk;
+
+/// Records how many jobs this host works on, and how many chunks it may recognise at once.
+pub(crate) fn running(jobs: usize, slots: u32) {
+    metrics::gauge!(metric::JOBS_RUNNING).set(float(jobs));
+    metrics::gauge!(metric::SLOTS).set(f64::from(slots));
+}
+
+/// Records how much work waits.
+pub(crate) fn backlog(waiting: u32, oldest: Duration) {
+    metrics::gauge!(metric::JOBS_WAITING).set(f64::from(waiting));
+    metrics::gauge!(metric::OLDEST_WAITING).set(oldest.as_secs_f64());
+}
+
+/// Records the end of a job.
+pub(crate) fn ended(job: &Job) {
+    metrics::counter!(metric::JOBS_ENDED, "state" => job.state.as_str()).increment(1);
+}
+
+/// Records an attempt that will be repeated.
+pub(crate) fn failed(code: FaultCode) {
+    metrics::counter!(metric::ATTEMPTS_FAILED, "code" => word(code)).increment(1);
+}
+
+/// Records a dead letter.
+pub(crate) fn buried(reason: &str) {
+    metrics::counter!(metric::DEAD_LETTERS, "reason" => reason.to_owned()).increment(1);
+}
+
+/// Records a chunk whose text was made.
+pub(crate) fn recognised(chunk: &Chunk, took: Duration) {
+    let audio = float(chunk.samples.len()) / f64::from(MODEL_RATE);
+    metrics::histogram!(metric::CHUNK_SECONDS).record(took.as_secs_f64());
+    metrics::histogram!(metric::CHUNK_AUDIO_SECONDS).record(audio);
+}
+
+/// Records a chunk that was given up.
+pub(crate) fn given_up() {
+    metrics::counter!(metric::CHUNKS_GIVEN_UP).increment(1);
+}
+
+/// Counts a slot as busy until dropped.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct BusySlot(());
+
+impl BusySlot {
+    pub(crate) fn new() -> Self {
+        metrics::gauge!(metric::SLOTS_BUSY).increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for BusySlot {
+    fn drop(&mut self) {
+        metrics::gauge!(metric::SLOTS_BUSY).decrement(1.0);
+    }
+}
+
+fn float(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}

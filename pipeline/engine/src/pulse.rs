@@ -1,0 +1,74 @@
+//! The pulse: proof that the loops on which everything hangs still turn.
+//!
+//! A process that is alive may do nothing all the same. Whoever watches over the daemon asks here how
+//! long ago each loop came round, and believes that alone.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A loop of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loop {
+    /// Takes upload events from the bus.
+    Intake,
+    /// Claims jobs, and looks after those that run.
+    Scheduler,
+}
+
+impl Loop {
+    /// Returns its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Intake => "intake",
+            Self::Scheduler => "scheduler",
+        }
+    }
+}
+
+/// When each loop last came round.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    since: Instant,
+    /// Milliseconds after `since`.
+    intake: AtomicU64,
+    scheduler: AtomicU64,
+}
+
+impl Pulse {
+    pub(crate) fn new() -> Self {
+        Self { since: Instant::now(), intake: AtomicU64::new(0), scheduler: AtomicU64::new(0) }
+    }
+
+    /// Notes that a loop comes round.
+    pub(crate) fn beat(&self, of: Loop) {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.place(of).store(now, Ordering::Relaxed);
+    }
+
+    /// Returns how long ago a loop came round; before its first round, how long we are there.
+    pub(crate) fn silence(&self, of: Loop) -> Duration {
+        let last = Duration::from_millis(self.place(of).load(Ordering::Relaxed));
+        self.since.elapsed().saturating_sub(last)
+    }
+
+    fn place(&self, of: Loop) -> &AtomicU64 {
+        match of {
+            Loop::Intake => &self.intake,
+            Loop::Scheduler => &self.scheduler,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_comes_round_is_not_silent_and_the_other_stays_so() {
+        let pulse = Pulse { since: Instant::now() - Duration::from_secs(60), ..Pulse::new() };
+        assert!(pulse.silence(Loop::Intake) >= Duration::from_secs(60));
+        pulse.beat(Loop::Intake);
+        assert!(pulse.silence(Loop::Intake) < Duration::from_secs(50));
+        assert!(pulse.silence(Loop::Scheduler) >= Duration::from_secs(60));
+    }
+}

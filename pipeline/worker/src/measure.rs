@@ -1,0 +1,35 @@
+//! Measures: how many workers there are, and why they end.
+
+use std::path::Path;
+
+use scribed_schemas::metric;
+
+use crate::process::DeathKind;
+use crate::quarantine;
+
+/// Records that a worker answered for the first time.
+pub(crate) fn began(group: &str) {
+    metrics::gauge!(metric::WORKERS, "group" => group.to_owned()).increment(1.0);
+}
+
+/// Records the end of a worker.
+pub(crate) fn ended(group: &str, kind: DeathKind, had_begun: bool) {
+    let cause = match kind {
+        DeathKind::Crashed => "crashed",
+        DeathKind::Deadline => "deadline",
+        DeathKind::Broken => "broken",
+        DeathKind::Dismissed => "dismissed",
+    };
+    let group = group.to_owned();
+    if had_begun {
+        metrics::gauge!(metric::WORKERS, "group" => group.clone()).decrement(1.0);
+    }
+    metrics::counter!(metric::WORKER_ENDS, "group" => group, "cause" => cause).increment(1);
+}
+
+/// Records how many stages are in quarantine.
+pub(crate) fn quarantined(folder: &Path) {
+    let count = quarantine::list(folder).map_or(0, |entries| entries.len());
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    metrics::gauge!(metric::QUARANTINED).set(f64::from(count));
+}
