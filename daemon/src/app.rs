@@ -43,6 +43,7 @@ pub struct App {
     node: Node,
     ids: Arc<IdGenerator>,
     warm: Option<Warm>,
+    metrics: Option<Metrics>,
     lock: FolderLock,
     /// Our name in leases.
     host: String,
@@ -75,6 +76,8 @@ impl App {
     /// Names what cannot be used, why, and what to do.
     pub fn build(config: Config, folder: StateFolder, runtime: &Handle) -> Result<Self, Failure> {
         backends::check(&config)?;
+        // Before anything happens that is measured.
+        let metrics = config.health.address()?.map(|_| Metrics::start()).transpose()?;
         folder.open()?;
         let lock = SqliteStore::lock(folder.path()).map_err(Failure::refused)?;
         // What an earlier daemon left is no address of ours.
@@ -111,8 +114,20 @@ impl App {
             config: EngineConfig { publish: Some(publish), ..config.engine.clone() },
             holder: host.clone(),
         });
-        let warm = stages.warm;
-        Ok(Self { config, folder, secrets, database, media, engine, node, ids, warm, lock, host })
+        Ok(Self {
+            config,
+            folder,
+            secrets,
+            database,
+            media,
+            engine,
+            node,
+            ids,
+            warm: stages.warm,
+            metrics,
+            lock,
+            host,
+        })
     }
 
     /// Opens the door: from here on requests are answered once [`Running::run`] is called.
@@ -158,12 +173,11 @@ impl App {
     /// Begins to answer probes, and to feed the watchdog.
     fn guard(&self, health: &Health) -> Result<Guardian, Failure> {
         let listen = self.config.health.address()?;
-        let metrics = listen.map(|_| Metrics::start()).transpose()?;
         // Requests and chunks end side by side; what is closed afterwards has limits of its own.
         let (requests, chunks) =
             (self.config.http.drain_timeout_secs, self.config.engine.drain_timeout_secs);
         let drain = Duration::from_secs(requests.max(chunks)) + CLOSING;
-        Guardian::start(health.clone(), metrics, listen, drain)
+        Guardian::start(health.clone(), self.metrics.clone(), listen, drain)
     }
 }
 

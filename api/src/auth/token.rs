@@ -1,8 +1,8 @@
 //! Tokens: short-lived access tokens, and refresh tokens that work once.
 //!
 //! Both are JWTs signed with HS256; no other algorithm is accepted. What the library leaves loose
-//! is fixed here: five seconds of leeway instead of sixty, `nbf` is looked at, and `exp`, `iss`,
-//! `aud` and `sub` must be there. An own claim tells access from refresh, another ties a token to
+//! is fixed here: five seconds of leeway instead of sixty, `nbf` and `iat` are looked at, and `exp`,
+//! `iss`, `aud` and `sub` must be there. An own claim tells access from refresh, another ties a token to
 //! the password in force when it was made.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
@@ -136,7 +136,10 @@ impl Signer {
         }
         let claims = decode::<Claims>(token, &self.decoding, &self.validation).ok()?.claims;
         let same_subject = claims.sub == claims.user_id.to_string();
-        (claims.token_type == wanted && same_subject).then_some(claims)
+        // The library does not look at it.
+        let latest = jsonwebtoken::get_current_timestamp().saturating_add(LEEWAY_SECS);
+        let was_made = u64::try_from(claims.iat).is_ok_and(|made| made <= latest);
+        (claims.token_type == wanted && same_subject && was_made).then_some(claims)
     }
 
     fn sign(

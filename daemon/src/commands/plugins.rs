@@ -66,7 +66,7 @@ pub(super) fn run(session: &Session, ask: &Plugins) -> Result<ExitCode, Failure>
 /// Releases a stage; a running daemon notices at its next job.
 fn release(quarantine: &Path, id: &str) -> Result<ExitCode, Failure> {
     if quarantine::release(quarantine, id).context("cannot release the stage")? {
-        output::line(format!("{id} is released"));
+        output::note(format!("{id} is released"));
         return Ok(ExitCode::SUCCESS);
     }
     let aside = quarantine::list(quarantine).context("cannot read the folder of quarantine")?;

@@ -22,6 +22,19 @@ use crate::packet;
 const OURS: [&str; 7] =
     ["SCRIBED", "NOTIFY_", "WATCHDOG_", "LISTEN_", "CREDENTIALS_", "AWS_", "OTEL_"];
 
+/// Signals that end workers, and what they are called.
+const SIGNALS: [(i32, &str); 9] = [
+    (libc::SIGABRT, "SIGABRT"),
+    (libc::SIGBUS, "SIGBUS"),
+    (libc::SIGFPE, "SIGFPE"),
+    (libc::SIGILL, "SIGILL"),
+    (libc::SIGKILL, "SIGKILL"),
+    (libc::SIGSEGV, "SIGSEGV"),
+    (libc::SIGSYS, "SIGSYS"),
+    (libc::SIGTERM, "SIGTERM"),
+    (libc::SIGXCPU, "SIGXCPU, its processor time was used up"),
+];
+
 /// How the program that serves as a worker is started.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -156,9 +169,11 @@ impl std::fmt::Display for End {
         let Self::Status(status) = self else { return f.write_str("it ended") };
         match (status.signal(), status.code()) {
             (Some(signal), _) => {
-                let name = Signal::from_named_raw(signal).map(|signal| format!("{signal:?}"));
-                let name = name.unwrap_or_else(|| signal.to_string());
-                write!(f, "it was ended by signal {name}")
+                let known = SIGNALS.iter().find(|(number, _)| *number == signal);
+                match known {
+                    Some((_, name)) => write!(f, "it was ended by signal {name}"),
+                    None => write!(f, "it was ended by signal {signal}"),
+                }
             }
             (None, Some(code)) => write!(f, "it exited with code {code}"),
             (None, None) => f.write_str("it ended"),

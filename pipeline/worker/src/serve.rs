@@ -2,7 +2,7 @@
 //! the sessions that the daemon opens, until the daemon is gone.
 //!
 //! ```text
-//! main thread, before there is another: Setup ─► plugins ─► warm stages ─► limits ─► Ready
+//! main thread, before there is another: Setup ─► runtime ─► plugins ─► warm stages ─► limits ─► Ready
 //! then: socket ─► desk ─► sessions (stages on blocking threads) ─► outgoing ─► socket
 //!                  beat every second, whatever the stages do
 //! ```
@@ -50,8 +50,9 @@ pub fn serve(socket: OwnedFd, parent: u32) -> io::Result<()> {
     let (outgoing, to_send) = mpsc::unbounded_channel();
     // A second subscriber is a test's own.
     drop(tracing_subscriber::registry().with(log::Forward::new(outgoing.clone())).try_init());
-    let ready = prepare(&setup);
+    // A runtime needs sockets of its own, which cannot be had once the door is closed. It starts no thread.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ready = prepare(&setup);
     runtime.block_on(async {
         let socket = Arc::new(packet::register(socket)?);
         let writing = tokio::spawn(write(Arc::clone(&socket), to_send));

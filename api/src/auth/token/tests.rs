@@ -177,6 +177,8 @@ fn a_claim_that_is_missing_wrong_or_of_another_kind_is_refused() {
         json!({ "exp": null }),
         json!({ "nbf": seconds + 60 }),
         json!({ "nbf": "soon" }),
+        json!({ "iat": seconds + 60 }),
+        json!({ "iat": -1 }),
         json!({ "iss": "somebody else" }),
         json!({ "iss": ["scribed", "x"] }),
         json!({ "aud": "another" }),

@@ -1,0 +1,136 @@
+//! Small recordings that claim to be huge, and a few that are: each is answered or ends, in little
+//! memory, and leaves nothing but itself on the disk.
+
+use std::io::{Cursor, Read, Write};
+
+use reqwest::Method;
+use scribed_tests::{Client, audio, client};
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
+
+use crate::desk::{Desk, Fate};
+use crate::say;
+
+mod matroska;
+mod mp4;
+mod riff;
+mod streams;
+
+/// Most bytes of a file that only claims to be large.
+const SMALL: usize = 1024;
+/// Most memory by which the daemon may grow, in KiB.
+const GROWTH_KIB: u64 = 64 * 1024;
+/// Bytes of zeros in the packed form, which packs a thousand of them into one.
+const PACKED: usize = 64 << 20;
+
+/// A recording that wants to take more than it is worth.
+#[derive(Debug)]
+struct Bomb {
+    name: &'static str,
+    bytes: Vec<u8>,
+    /// Most bytes that it may have.
+    most: usize,
+}
+
+/// Makes one that must be small.
+fn bomb(name: &'static str, bytes: Vec<u8>) -> Bomb {
+    Bomb { name, bytes, most: SMALL }
+}
+
+/// Packs bytes with gzip (RFC 1952): what stands in a ZIP archive, in another frame.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    archive.start_file("form", SimpleFileOptions::default()).unwrap();
+    archive.write_all(bytes).unwrap();
+    let mut archive = ZipArchive::new(archive.finish().unwrap()).unwrap();
+    let mut packed = archive.by_index_raw(0).unwrap();
+    let mut file = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
+    packed.read_to_end(&mut file).unwrap();
+    file.extend(packed.crc32().to_le_bytes());
+    file.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
+    file
+}
+
+/// Makes a form of boundary `b` that uploads a recording.
+fn form(recording: &[u8]) -> Vec<u8> {
+    let head = "--b\r\nContent-Disposition: form-data; name=\"audiofile\"; filename=\"a.wav\"\r\n\r\n";
+    [head.as_bytes(), recording, b"\r\n--b--\r\n"].concat()
+}
+
+/// Uploads a form that is packed as a whole.
+#[track_caller]
+fn upload_packed(desk: &Desk, client: &Client, packed: Vec<u8>) -> Fate {
+    let request = client.request(Method::POST, "/upload-audiofile");
+    let request = request
+        .header("content-type", "multipart/form-data; boundary=b")
+        .header("content-encoding", "gzip")
+        .body(packed);
+    desk.refusal(&client::send(request))
+}
+
+/// Prints a line of the table.
+fn print(name: &str, bytes: usize, fate: &Fate) {
+    let fate: String = fate.to_string().chars().take(140).collect();
+    say(&format!("bombs: {name:30} {bytes:8} {fate}"));
+}
+
+/// Uploads a bomb, and looks what it leaves on the disk.
+#[track_caller]
+fn explode(desk: &Desk, client: &Client, bomb: &Bomb) {
+    let Bomb { name, bytes, most } = bomb;
+    assert!(bytes.len() <= *most, "{name} has {} bytes", bytes.len());
+    let before = desk.stored_bytes();
+    let fate = desk.fate(client, name, bytes.clone());
+    print(name, bytes.len(), &fate);
+    let own = if matches!(fate, Fate::Refused(..)) { 0 } else { bytes.len() as u64 };
+    let left = desk.stored_bytes().saturating_sub(before);
+    assert!(left <= own, "{name} left {left} bytes: {fate}");
+}
+
+#[test]
+fn recordings_that_claim_to_be_huge_cost_little() {
+    let (desk, small) = (Desk::start(), audio::wav(&[0; audio::RATE]));
+    let client = desk.daemon.client();
+    // Whatever a daemon takes for its first recording is no growth.
+    let first = desk.fate(&client, "first.wav", small.clone());
+    assert!(matches!(&first, Fate::Read(state) if state == "completed"), "{first}");
+    let before = desk.daemon.peak_memory_kib();
+
+    let kinds = [
+        riff::wavs(),
+        riff::aiffs(),
+        riff::cafs(),
+        mp4::mp4s(),
+        matroska::matroskas(),
+        streams::flacs(),
+        streams::oggs(),
+        streams::mpegs(),
+        streams::silences(),
+    ];
+    for bomb in kinds.iter().flatten() {
+        explode(&desk, &client, bomb);
+    }
+    let mut zeros = small.clone();
+    zeros.resize(PACKED, 0);
+    let packed = gzip(&form(&zeros));
+    assert!(packed.len() * 500 < PACKED, "{} bytes", packed.len());
+    let stored = desk.stored_bytes();
+    print("packed-form.gz", packed.len(), &upload_packed(&desk, &client, packed.clone()));
+    assert_eq!(desk.stored_bytes(), stored);
+    explode(&desk, &client, &Bomb { most: packed.len(), ..bomb("recording.wav.gz", packed) });
+
+    let growth = desk.daemon.peak_memory_kib() - before;
+    let last = desk.fate(&client, "last.wav", small);
+    assert!(matches!(&last, Fate::Read(state) if state == "completed"), "{last}");
+    say(&format!(
+        "bombs: the daemon held {} MiB and grew by {growth} KiB; the largest worker holds {} MiB; \
+         workers ended: {:?}; panics in workers: {:?}",
+        before / 1024,
+        desk.largest_worker_kib() / 1024,
+        desk.ends(),
+        desk.panics(),
+    ));
+    assert!(growth <= GROWTH_KIB, "the daemon grew by {growth} KiB");
+    assert!(desk.ends().is_empty(), "{:?}", desk.ends());
+    desk.stop();
+}

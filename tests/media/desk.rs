@@ -1,0 +1,183 @@
+//! A daemon that takes recordings, and what became of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use scribed_tests::{Answer, Client, Daemon, Job, Setup, build, eventually_within};
+
+/// Longest wait for a job: three attempts, each of which the daemon may end after a minute without a move.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// States in which a job stays.
+const ENDS: [&str; 4] = ["completed", "completed_partially", "processing_fail", "cancelled"];
+
+/// A daemon whose stages are the real ones up to the recogniser, with its default worker processes.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) daemon: Daemon,
+    pid: u32,
+    /// What the published description of the API says that an upload may be answered.
+    documented: BTreeSet<u16>,
+    _settings: tempfile::TempDir,
+}
+
+/// What became of a recording.
+#[derive(Debug, Clone)]
+pub(crate) enum Fate {
+    /// It was answered with this status and this sentence.
+    Refused(u16, String),
+    /// Its job was given up with this sentence.
+    Failed(String),
+    /// Its job ended in this state.
+    Read(String),
+}
+
+impl std::fmt::Display for Fate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(status, why) => write!(f, "{status}: {why}"),
+            Self::Failed(why) => write!(f, "processing_fail: {why}"),
+            Self::Read(state) => f.write_str(state),
+        }
+    }
+}
+
+impl Desk {
+    /// Starts a daemon.
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        let library = build::folder().join("libscribed_test_deterministic.so");
+        assert!(library.exists(), "{} is missing: build the workspace", library.display());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("media.toml");
+        fs::write(&file, settings(&library.display().to_string())).unwrap();
+        let setup = Setup::default().argument("--config").argument(file.display().to_string());
+        let daemon = setup.start();
+        let documented = documented(&daemon);
+        Self { pid: daemon.pid(), documented, daemon, _settings: folder }
+    }
+
+    /// Uploads a recording and follows it to its end, which must be one that was promised.
+    #[track_caller]
+    pub(crate) fn fate(&self, client: &Client, name: &str, file: Vec<u8>) -> Fate {
+        let answer = client.upload_bytes(name, file);
+        if answer.status == 200 {
+            let job = answer.json()["task_id"].as_i64().expect("an upload gives a job");
+            self.end(client, Job(job))
+        } else {
+            self.refusal(&answer)
+        }
+    }
+
+    /// Looks whether an answer is a refusal as they are described.
+    #[track_caller]
+    pub(crate) fn refusal(&self, answer: &Answer) -> Fate {
+        let (status, why) = (answer.status, answer.detail());
+        assert!((400..500).contains(&status), "{status}: {why}");
+        assert!(self.documented.contains(&status), "nobody was told of {status}: {why}");
+        assert!(why.contains(' '), "{status} without a sentence: {why}");
+        Fate::Refused(status, why)
+    }
+
+    #[track_caller]
+    fn end(&self, client: &Client, job: Job) -> Fate {
+        let info = eventually_within(PATIENCE, "the job ends", || {
+            let info = client.info(job);
+            let state = info["current_state"].as_str().unwrap_or_default();
+            ENDS.contains(&state).then_some(info)
+        });
+        match info["current_state"].as_str().unwrap_or_default() {
+            state @ ("completed" | "completed_partially") => Fate::Read(state.to_owned()),
+            "processing_fail" => {
+                let why = info["description"].as_str().unwrap_or_default().to_owned();
+                assert!(why.contains(' '), "it failed without a sentence: {info}");
+                Fate::Failed(why)
+            }
+            other => panic!("nobody asked for an end as {other}: {info}"),
+        }
+    }
+
+    /// Returns why workers ended, and how often.
+    pub(crate) fn ends(&self) -> BTreeMap<String, usize> {
+        self.counted("a worker ended", |line| line.split_once("why=").map(|(_, why)| why))
+    }
+
+    /// Returns where workers panicked, and how often.
+    pub(crate) fn panics(&self) -> BTreeMap<String, usize> {
+        self.counted("panicked at ", |line| line.split_once("panicked at ").map(|(_, at)| at))
+    }
+
+    fn counted(&self, mark: &str, what: fn(&str) -> Option<&str>) -> BTreeMap<String, usize> {
+        let log = self.daemon.log();
+        let mut counted = BTreeMap::new();
+        for line in log.lines().filter(|line| line.contains(mark)) {
+            *counted.entry(what(line).unwrap_or(line).to_owned()).or_insert(0) += 1;
+        }
+        counted
+    }
+
+    /// Returns the most memory that a worker has held that lives now, in KiB.
+    pub(crate) fn largest_worker_kib(&self) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten();
+        let children = tasks.flatten().filter_map(|task| {
+            let children = fs::read_to_string(task.path().join("children")).ok()?;
+            children.split(' ').filter_map(peak_kib).max()
+        });
+        children.max().unwrap_or(0)
+    }
+
+    /// Returns how many bytes of recordings are stored.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        let files = self.daemon.stored();
+        files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum()
+    }
+
+    /// Stops the daemon: the very process that was started must end in order.
+    #[track_caller]
+    pub(crate) fn stop(mut self) {
+        assert_eq!(self.daemon.pid(), self.pid);
+        self.daemon.signal(Signal::TERM);
+        assert_eq!(self.daemon.ended().code(), Some(0), "it ends in order");
+    }
+}
+
+/// Returns the most memory that a worker has held, in KiB.
+fn peak_kib(pid: &str) -> Option<u64> {
+    // A child that has not yet become a worker counts the daemon's memory as its own.
+    let arguments = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    arguments.split('\0').any(|argument| argument == "worker").then_some(())?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
+
+/// Settings of a daemon whose recogniser makes up its text; its chunks are long, so that they are few.
+fn settings(library: &str) -> String {
+    format!(
+        r#"
+[plugins]
+folders = ["{library}"]
+[engine]
+backoff_secs = [0]
+concurrent_jobs = 4
+[[pipelines]]
+name = "default"
+stages = [
+    {{ use = "org.scribed.decode" }},
+    {{ use = "org.scribed.resample" }},
+    {{ use = "org.scribed.test.cutter", config = {{ window_ms = 30000 }} }},
+    {{ use = "org.scribed.test.recogniser" }},
+    {{ use = "org.scribed.render-text", format = "txt" }},
+]
+"#
+    )
+}
+
+/// Asks a daemon for the answers to an upload that it describes.
+fn documented(daemon: &Daemon) -> BTreeSet<u16> {
+    let description = daemon.client().get("/openapi.json").status(200).json();
+    let answers = &description["paths"]["/upload-audiofile"]["post"]["responses"];
+    answers.as_object().unwrap().keys().filter_map(|status| status.parse().ok()).collect()
+}
