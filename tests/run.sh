@@ -16,6 +16,9 @@ fi
 # shellcheck source=deploy/prerequisites.sh
 . deploy/prerequisites.sh
 install_prerequisites curl jq || exit 1
+# The unit is looked at by systemd's own tool, and a database is locked by another program.
+command -v systemd-analyze >/dev/null || install_packages systemd || exit 1
+command -v python3 >/dev/null || install_packages python3 || exit 1
 install_services_prerequisites ||
     echo "going on; suites that need Kafka or Cassandra may be skipped" >&2
 

@@ -63,9 +63,9 @@ pub struct Running {
     guardian: Guardian,
     address: SocketAddr,
     /// Keeps the model loaded, where stages run in this process.
-    _warm: Option<Warm>,
+    warm: Option<Warm>,
     /// Keeps a second daemon out, until everything is closed.
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 impl App {
@@ -165,8 +165,8 @@ impl App {
             health,
             guardian,
             address,
-            _warm: self.warm,
-            _lock: self.lock,
+            warm: self.warm,
+            lock: self.lock,
         })
     }
 
@@ -191,7 +191,6 @@ impl Running {
     /// When signals cannot be received.
     pub async fn run(self) -> anyhow::Result<Ending> {
         let Self { listener, api, engine, database, node, folder, health, guardian, .. } = self;
-        let (_warm, _lock) = (self._warm, self._lock);
         let lifecycle = Lifecycle::default();
         lifecycle.start("http", |stop| scribed_api::serve(listener, api, stop));
         lifecycle.start("engine", |stop| async move { engine.run(stop).await });
@@ -206,6 +205,7 @@ impl Running {
             database.close().await;
             tracing::info!("stopped");
         }
+        drop((self.warm, self.lock));
         Ok(ending)
     }
 }

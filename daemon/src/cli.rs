@@ -48,6 +48,8 @@ pub enum Command {
     Transcribe(Transcribe),
     /// Checks configuration, plugins and model, and lists every option in force with its origin
     Check(Listing),
+    /// Looks at machine, folders and services, and says of each whether it is well and what to do
+    Doctor(Listing),
     /// Shows the stages that plugins offer
     #[command(subcommand)]
     Plugins(Plugins),

@@ -17,6 +17,7 @@ use crate::telemetry;
 mod account;
 mod check;
 mod dead_letters;
+mod doctor;
 mod events;
 mod jobs;
 mod migrate;
@@ -46,6 +47,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Run(_) => run::run(session),
         Command::Transcribe(ask) => transcribe::run(&session, ask),
         Command::Check(listing) => check::run(&session, *listing),
+        Command::Doctor(listing) => doctor::run(&session, *listing),
         Command::Plugins(ask) => plugins::run(&session, ask),
         Command::Model(ask) => model::run(&session, ask),
         Command::Account(ask) => account::run(&session, ask),

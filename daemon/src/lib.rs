@@ -4,6 +4,7 @@
 //! - [`config`] composes every crate's settings and knows where each value came from.
 //! - [`state_folder`], [`secrets`], [`models`], [`stages`] find and check what a daemon needs.
 //! - [`workers`] says where stages run.
+//! - [`health`] answers probes and tells systemd; [`doctor`] looks at everything around the daemon.
 //! - [`app`] puts it together; [`lifecycle`] ends it in order; [`telemetry`] writes its log.
 //! - [`output`] and [`failure`] are how commands speak.
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod backends;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod doctor;
 pub mod failure;
 pub mod health;
 pub mod lifecycle;

@@ -58,7 +58,7 @@ metrics! {
     CHUNK_SECONDS = "scribed_chunk_seconds", Histogram, [],
         "How long the recognition of a chunk took, in seconds.";
     CHUNK_AUDIO_SECONDS = "scribed_chunk_audio_seconds", Histogram, [],
-        "How much speech a recognised chunk holds, in seconds; over scribed_chunk_seconds: times real time.";
+        "How much speech a recognised chunk holds, in seconds; against how long it took: times real time.";
     CHUNKS_GIVEN_UP = "scribed_chunks_given_up_total", Counter, [],
         "Chunks that could not be recognised while those around them could.";
     WORKERS = "scribed_workers", Gauge, ["group"],

@@ -229,8 +229,7 @@ fn the_unit_is_sound_and_leaves_little_open() {
         let verified = analyze(&["verify", "--man=no", "--recursive-errors=no"]);
         let said = String::from_utf8_lossy(&verified.stderr).into_owned();
         // Settings of systemd 254 are passed over by older ones, which say so.
-        let faults: Vec<&str> =
-            said.lines().filter(|line| !line.contains("'Restart")).collect();
+        let faults: Vec<&str> = said.lines().filter(|line| !line.contains("'Restart")).collect();
         assert!(faults.is_empty(), "{name}: {faults:#?}");
         let judged = analyze(&["security", "--offline=true", "--no-pager"]);
         let said = String::from_utf8_lossy(&judged.stdout).into_owned();
@@ -240,4 +239,31 @@ fn the_unit_is_sound_and_leaves_little_open() {
         let score: f64 = score.split(' ').next().unwrap().parse().unwrap();
         assert!(score <= EXPOSURE, "{name}: {score}");
     }
+}
+
+#[test]
+fn the_doctor_says_of_each_part_whether_it_is_well_and_what_to_do() {
+    let daemon = Daemon::start();
+    let ran = daemon.program().run(["doctor"]).code(0);
+    for part in ["processor", "memory", "devices", "state folder", "room"] {
+        assert!(ran.out.contains(part), "{part} is missing in {}", ran.out);
+    }
+    assert!(ran.out.contains(&format!("one answers on {}", &daemon.base()["http://".len()..])));
+    ran.says("nothing is bad");
+
+    let findings = daemon
+        .program()
+        .env("SCRIBED_STORE__BACKEND", "cql")
+        .env("SCRIBED_STORE__CQL__CONTACT_POINTS", r#"["127.0.0.1:9"]"#)
+        .run(["doctor", "--json"])
+        .code(2)
+        .json();
+    let of = |part: &str| {
+        let findings = findings.as_array().unwrap().iter();
+        findings.filter(|finding| finding["part"] == part).cloned().collect::<Vec<_>>()
+    };
+    let database = &of("database")[0];
+    assert_eq!(database["verdict"], "bad", "{database}");
+    assert!(database["todo"].is_string(), "{database}");
+    assert_eq!(of("configuration")[0]["verdict"], "bad", "a bus of one host does not fit");
 }

@@ -81,8 +81,7 @@ fn every_alert_can_be_read_and_has_its_entry_in_the_run_book() {
 
 #[test]
 fn every_panel_can_be_read_and_all_that_is_measured_is_shown() {
-    let board: Value =
-        serde_json::from_str(&read("deploy/observability/dashboard.json")).unwrap();
+    let board: Value = serde_json::from_str(&read("deploy/observability/dashboard.json")).unwrap();
     let mut shown = BTreeSet::new();
     for panel in board["panels"].as_array().unwrap() {
         for target in panel["targets"].as_array().unwrap() {

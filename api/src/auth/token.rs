@@ -2,8 +2,8 @@
 //!
 //! Both are JWTs signed with HS256; no other algorithm is accepted. What the library leaves loose
 //! is fixed here: five seconds of leeway instead of sixty, `nbf` and `iat` are looked at, and `exp`,
-//! `iss`, `aud` and `sub` must be there. An own claim tells access from refresh, another ties a token to
-//! the password in force when it was made.
+//! `iss`, `aud` and `sub` must be there. An own claim tells access from refresh, another ties a token
+//! to the password in force when it was made.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use scribed_schemas::account::{Account, Role};

@@ -90,7 +90,7 @@ impl Lobby {
         let (head, body) = request.into_parts();
         let (body, mut returned) = lend(body);
         let request = Request::from_parts(head, body);
-        let refusal = doubt.is_raised().then(|| respond(Err(ambiguous())));
+        let refusal = refuse(&request, doubt).map(|refusal| respond(Err(refusal)));
         let early = refusal.or_else(|| self.cors.preflight(&request, origin.as_ref()));
         let mut response = match early {
             Some(response) => {
@@ -184,6 +184,15 @@ fn measure(begun: Instant, status: StatusCode) {
     };
     metrics::counter!(metric::HTTP_REQUESTS, "status" => class).increment(1);
     metrics::histogram!(metric::HTTP_SECONDS).record(begun.elapsed().as_secs_f64());
+}
+
+/// Returns why a request does not come to the routes.
+fn refuse<B>(request: &Request<B>, doubt: &Doubt) -> Option<Refusal> {
+    if doubt.is_raised() {
+        return Some(ambiguous());
+    }
+    // Only CONNECT names no path; it is nobody's route, and warp panics without one.
+    request.uri().path_and_query().is_none().then_some(Refusal::NotFound("Not Found"))
 }
 
 /// The refusal of a request that states its length twice.

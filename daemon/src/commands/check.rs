@@ -66,7 +66,7 @@ fn pipeline(config: &scribed_engine::PipelineConfig) -> Pipeline {
 }
 
 /// Collects whatever would keep the daemon from starting.
-fn problems(session: &Session, stages: &Stages) -> Vec<String> {
+pub(super) fn problems(session: &Session, stages: &Stages) -> Vec<String> {
     let mut problems: Vec<String> = stages.refusals.iter().map(ToString::to_string).collect();
     let of_models = stages.model_errors.iter();
     problems.extend(of_models.map(|error| format!("{error}; {}", error.hint())));

@@ -1,4 +1,4 @@
-//! What the service manager is told: ready, alive, stopping (sd_notify(3), `Type=notify`).
+//! What the service manager is told: ready, alive, stopping (`sd_notify(3)`, `Type=notify`).
 //!
 //! Without a service manager all of it does nothing.
 
@@ -9,7 +9,7 @@ use sd_notify::NotifyState;
 /// How much more time to stop is asked for at once. It is asked for again well before it is over.
 const MORE: Duration = Duration::from_secs(15);
 
-/// Returns how often the watchdog wants to be fed: at half its time, as sd_watchdog_enabled(3) advises.
+/// Returns how often the watchdog wants to be fed: at half its time, as `sd_watchdog_enabled(3)` advises.
 pub(super) fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|time| time / 2)
 }

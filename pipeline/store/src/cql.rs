@@ -29,8 +29,8 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::store::{
-    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
-    RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 
 mod accounts;

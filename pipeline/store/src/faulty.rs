@@ -17,8 +17,8 @@ use scribed_schemas::transcript::Segments;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
-    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
-    RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 
 /// A store whose calls fail where it was told so.

@@ -17,8 +17,8 @@ use scribed_schemas::transcript::Segments;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
-    AccountChange, Backlog, ClaimRequest, FactsNote, IdempotencyKey, JobPage, NewJob, Outcome, PutChunk,
-    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    AccountChange, Backlog, ClaimRequest, FactsNote, IdempotencyKey, JobPage, NewJob, Outcome,
+    PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 use crate::transition::{self, FamilyState};
 

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::store::{
-    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, QueueMessage,
-    RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 use crate::transition;
 

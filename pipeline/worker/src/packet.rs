@@ -2,7 +2,7 @@
 //!
 //! The socket is `AF_UNIX`, `SOCK_SEQPACKET`: the kernel frames packets, so no length is believed from
 //! the other side, and a descriptor belongs to exactly one packet. A packet is small; what is large
-//! travels in a sealed file beside it (see [`bulk`](crate::bulk)).
+//! travels in a sealed file beside it (see [`bulk`]).
 //!
 //! ```text
 //! byte 0   version of the protocol

@@ -94,7 +94,7 @@ struct Decoding<'a> {
 impl Decoding<'_> {
     /// Refuses by what the headers claim, before any work is done.
     fn check_claims(&self) -> Result<()> {
-        let Chosen { rate, clock, .. } = &self.chosen;
+        let rate = &self.chosen.rate;
         if *rate == 0 {
             return Err(StageError::InvalidInput(format!(
                 "this {} file tells no sample rate",
@@ -106,10 +106,20 @@ impl Decoding<'_> {
         if let Some(channels) = &params.channels {
             fault::check_channels(channels.count(), self.config)?;
         }
-        match clock.frames {
+        match self.claimed() {
             Some(frames) if frames > self.max_frames(*rate) => Err(self.too_long()),
             _ => Ok(()),
         }
+    }
+
+    /// Returns the frames that the headers claim, as far as the file has bytes for them: programs that
+    /// write to a pipe claim the longest length that there is.
+    fn claimed(&self) -> Option<i64> {
+        let frames = self.chosen.clock.frames?;
+        // What is not compressed takes at least four bits for a frame.
+        let is_plain = ["pcm", "adpcm"].iter().any(|kind| self.chosen.codec.starts_with(kind));
+        let most = i64::try_from(self.bytes.saturating_mul(2)).unwrap_or(i64::MAX);
+        Some(if is_plain { frames.min(most) } else { frames })
     }
 
     fn max_frames(&self, rate: u32) -> i64 {

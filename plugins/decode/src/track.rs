@@ -27,6 +27,9 @@ use crate::{
 /// Fewest bits of a second of sound that a length is believed with: silence in FLAC has 440.
 const MIN_BITS_PER_SECOND: f64 = 50.0;
 
+/// Most frames of a packet; decoders make room for as many as are claimed. ADPCM comes close to it.
+const MAX_FRAMES_PER_PACKET: u64 = 1 << 17;
+
 /// Every decoder there is.
 pub(crate) static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut registry = CodecRegistry::new();
@@ -104,6 +107,9 @@ pub(crate) fn is_sound(track: &Track) -> bool {
 }
 
 fn decoder(params: &AudioCodecParameters) -> Result<Box<dyn AudioDecoder>, Error> {
+    if params.max_frames_per_packet.is_some_and(|frames| frames > MAX_FRAMES_PER_PACKET) {
+        return Err(Error::DecodeError("a packet of it claims too many frames"));
+    }
     let mut params = params.clone();
     if params.codec == id::CODEC_ID_OPUS {
         opus::prepare(&mut params);

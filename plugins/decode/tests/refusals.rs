@@ -126,6 +126,29 @@ fn a_length_that_is_not_told_is_limited_too() {
 }
 
 #[test]
+fn a_length_that_plain_samples_cannot_have_is_no_reason_to_refuse_them() {
+    let mut piped = media("containers/pcm-s16.wav");
+    // An hour, which its writer could not know better; there are seven seconds.
+    piped.bytes[4..8].copy_from_slice(&(3_600_u32 * 32_000 + 36).to_le_bytes());
+    piped.bytes[40..44].copy_from_slice(&(3_600_u32 * 32_000).to_le_bytes());
+    let run = testing::run::<Decode>(json!({ "max_duration_secs": 60 }), [piped]);
+    let run = run.expect("it is short enough");
+    assert!(run.facts.last().and_then(|facts| facts.frames).expect("a length") > 6 * 16_000);
+    let codes: Vec<_> = run.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    assert_eq!(codes, ["truncated"]);
+}
+
+#[test]
+fn a_packet_that_claims_more_frames_than_memory_holds_is_refused() {
+    let mut bytes = media("containers/pcm.caf").bytes;
+    // Frames of a packet in the description, which is the first chunk.
+    bytes[40..44].fill(0xff);
+    let refused = testing::run::<Decode>(json!({}), [Media::of(bytes)]).err();
+    let Some(StageError::InvalidInput(text)) = refused else { panic!("{refused:?}") };
+    assert!(text.contains("too many frames"), "{text}");
+}
+
+#[test]
 fn wrong_limits_are_refused() {
     for config in [
         json!({ "max_duration_secs": 0 }),

@@ -179,7 +179,9 @@ impl ClientContext for Context {
         self.served();
         for (name, topic) in statistics.topics {
             // A partition that is none of ours has no lag that we know; -1 is librdkafka's own.
-            for (number, partition) in topic.partitions.into_iter().filter(|(number, _)| *number >= 0) {
+            for (number, partition) in
+                topic.partitions.into_iter().filter(|(number, _)| *number >= 0)
+            {
                 let lag = u32::try_from(partition.consumer_lag.max(0)).unwrap_or(u32::MAX);
                 let (topic, partition) = (name.clone(), number.to_string());
                 metrics::gauge!(metric::BUS_LAG, "topic" => topic, "partition" => partition)

@@ -10,10 +10,10 @@ use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
-use scribed_store::{Backlog, 
-    AccountChange, ClaimRequest, Error, ErrorKind, FactsNote, JobPage, MemoryStore, NewJob,
-    Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation, Store,
-    Submitted,
+use scribed_store::{
+    AccountChange, Backlog, ClaimRequest, Error, ErrorKind, FactsNote, JobPage, MemoryStore,
+    NewJob, Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation,
+    Store, Submitted,
 };
 
 use crate::life::Access::{Read, Write};

@@ -36,7 +36,7 @@ pub(super) const COUNT_CLAIMABLE: &str = "SELECT count(*) FROM (SELECT 1 FROM jo
 pub(super) const COUNT_LOST: &str = "SELECT count(*) FROM (SELECT 1 FROM jobs
      WHERE state = 'in_progress' AND lease_until <= ?1 LIMIT ?2)";
 
-/// When the oldest job of a priority that could be claimed was submitted; reads as FIRST_CLAIMABLE does.
+/// When the oldest claimable job of a priority was submitted; reads as [`FIRST_CLAIMABLE`] does.
 pub(super) const OLDEST_CLAIMABLE: &str = "SELECT created FROM jobs
      WHERE state IN ('queued', 'processing_error') AND not_before <= ?1 AND priority = ?2
      ORDER BY created, id LIMIT 1";

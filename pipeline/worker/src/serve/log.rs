@@ -75,7 +75,7 @@ impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match field.name() {
             "message" => self.message = format!("{value:?}"),
-            name => self.rest.push_str(&format!(" {name}={value:?}")),
+            name => self.rest.extend([" ", name, "=", &format!("{value:?}")]),
         }
     }
 }

@@ -59,15 +59,15 @@ impl Poison {
         if !is_flat || (first * 32.768 - number).abs() > 0.01 {
             return None;
         }
-        let fits = |kind: &usize| u16::try_from(kind + 1).is_ok_and(|n| f32::from(n) == number);
-        (0..Self::ALL.len()).find(fits).map(|kind| Self::ALL[kind])
+        let is_it = |kind: u16| (f32::from(kind) - number).abs() < 0.5;
+        (1_u16..).zip(Self::ALL).find_map(|(kind, poison)| is_it(kind).then_some(poison))
     }
 
     fn act(self) {
         match self {
             // SAFETY: none; that is the point.
             Self::Segfault => unsafe {
-                black_box(std::ptr::without_provenance_mut::<u8>(16)).write(1)
+                black_box(std::ptr::without_provenance_mut::<u8>(16)).write(1);
             },
             Self::Abort => std::process::abort(),
             Self::Panic => panic!("the recording told me to"),
