@@ -45,14 +45,14 @@ impl std::fmt::Display for Fate {
 }
 
 impl Desk {
-    /// Starts a daemon.
+    /// Starts a daemon that takes recordings of at most so many seconds.
     #[track_caller]
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(longest_secs: u32) -> Self {
         let library = build::folder().join("libscribed_test_deterministic.so");
         assert!(library.exists(), "{} is missing: build the workspace", library.display());
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("media.toml");
-        fs::write(&file, settings(&library.display().to_string())).unwrap();
+        fs::write(&file, settings(&library.display().to_string(), longest_secs)).unwrap();
         let setup = Setup::default().argument("--config").argument(file.display().to_string());
         let daemon = setup.start();
         let documented = documented(&daemon);
@@ -65,55 +65,42 @@ impl Desk {
         let answer = client.upload_bytes(name, file);
         if answer.status == 200 {
             let job = answer.json()["task_id"].as_i64().expect("an upload gives a job");
-            self.end(client, Job(job))
+            end(client, name, Job(job))
         } else {
-            self.refusal(&answer)
+            self.refusal(name, &answer)
         }
     }
 
     /// Looks whether an answer is a refusal as they are described.
     #[track_caller]
-    pub(crate) fn refusal(&self, answer: &Answer) -> Fate {
+    pub(crate) fn refusal(&self, name: &str, answer: &Answer) -> Fate {
         let (status, why) = (answer.status, answer.detail());
-        assert!((400..500).contains(&status), "{status}: {why}");
-        assert!(self.documented.contains(&status), "nobody was told of {status}: {why}");
-        assert!(why.contains(' '), "{status} without a sentence: {why}");
+        assert!((400..500).contains(&status), "{name}: {status}: {why}");
+        assert!(self.documented.contains(&status), "{name}: no word of {status}: {why}");
+        assert!(why.contains(' '), "{name}: {status} without a sentence: {why}");
         Fate::Refused(status, why)
-    }
-
-    #[track_caller]
-    fn end(&self, client: &Client, job: Job) -> Fate {
-        let info = eventually_within(PATIENCE, "the job ends", || {
-            let info = client.info(job);
-            let state = info["current_state"].as_str().unwrap_or_default();
-            ENDS.contains(&state).then_some(info)
-        });
-        match info["current_state"].as_str().unwrap_or_default() {
-            state @ ("completed" | "completed_partially") => Fate::Read(state.to_owned()),
-            "processing_fail" => {
-                let why = info["description"].as_str().unwrap_or_default().to_owned();
-                assert!(why.contains(' '), "it failed without a sentence: {info}");
-                Fate::Failed(why)
-            }
-            other => panic!("nobody asked for an end as {other}: {info}"),
-        }
     }
 
     /// Returns why workers ended, and how often.
     pub(crate) fn ends(&self) -> BTreeMap<String, usize> {
-        self.counted("a worker ended", |line| line.split_once("why=").map(|(_, why)| why))
+        let why = |line: &str| line.split_once("why=").map(|(_, why)| why.to_owned());
+        self.counted("a worker ended", why)
     }
 
-    /// Returns where workers panicked, and how often.
+    /// Returns where workers panicked, and how often; only a library that reads recordings may.
+    #[track_caller]
     pub(crate) fn panics(&self) -> BTreeMap<String, usize> {
-        self.counted("panicked at ", |line| line.split_once("panicked at ").map(|(_, at)| at))
+        let library = |line: &str| line.find("symphonia").map(|at| line[at..].to_owned());
+        let panics = self.counted("panicked at ", library);
+        assert!(panics.keys().all(|place| place.starts_with("symphonia")), "{panics:?}");
+        panics
     }
 
-    fn counted(&self, mark: &str, what: fn(&str) -> Option<&str>) -> BTreeMap<String, usize> {
+    fn counted(&self, mark: &str, what: fn(&str) -> Option<String>) -> BTreeMap<String, usize> {
         let log = self.daemon.log();
         let mut counted = BTreeMap::new();
         for line in log.lines().filter(|line| line.contains(mark)) {
-            *counted.entry(what(line).unwrap_or(line).to_owned()).or_insert(0) += 1;
+            *counted.entry(what(line).unwrap_or_else(|| line.to_owned())).or_insert(0) += 1;
         }
         counted
     }
@@ -143,6 +130,25 @@ impl Desk {
     }
 }
 
+/// Waits until a job has ended, which must be as it was promised.
+#[track_caller]
+fn end(client: &Client, name: &str, job: Job) -> Fate {
+    let info = eventually_within(PATIENCE, &format!("the job of {name} ends"), || {
+        let info = client.info(job);
+        let state = info["current_state"].as_str().unwrap_or_default();
+        ENDS.contains(&state).then_some(info)
+    });
+    match info["current_state"].as_str().unwrap_or_default() {
+        state @ ("completed" | "completed_partially") => Fate::Read(state.to_owned()),
+        "processing_fail" => {
+            let why = info["description"].as_str().unwrap_or_default().to_owned();
+            assert!(why.contains(' '), "{name}: failed without a sentence: {info}");
+            Fate::Failed(why)
+        }
+        other => panic!("{name}: nobody asked for an end as {other}: {info}"),
+    }
+}
+
 /// Returns the most memory that a worker has held, in KiB.
 fn peak_kib(pid: &str) -> Option<u64> {
     // A child that has not yet become a worker counts the daemon's memory as its own.
@@ -154,18 +160,20 @@ fn peak_kib(pid: &str) -> Option<u64> {
 }
 
 /// Settings of a daemon whose recogniser makes up its text; its chunks are long, so that they are few.
-fn settings(library: &str) -> String {
+fn settings(library: &str, longest_secs: u32) -> String {
     format!(
         r#"
 [plugins]
 folders = ["{library}"]
+[auth]
+access_ttl_secs = 86400
 [engine]
 backoff_secs = [0]
 concurrent_jobs = 4
 [[pipelines]]
 name = "default"
 stages = [
-    {{ use = "org.scribed.decode" }},
+    {{ use = "org.scribed.decode", config = {{ max_duration_secs = {longest_secs} }} }},
     {{ use = "org.scribed.resample" }},
     {{ use = "org.scribed.test.cutter", config = {{ window_ms = 30000 }} }},
     {{ use = "org.scribed.test.recogniser" }},

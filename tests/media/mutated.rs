@@ -26,8 +26,12 @@ const SEED: u64 = 20_260_101;
 const FORMS: (usize, usize) = (300, 10_000);
 /// Who uploads at the same time.
 const UPLOADERS: usize = 4;
+/// Longest recording that is taken, in seconds: the default.
+const LONGEST_SECS: u32 = 86_400;
 /// Most memory of a worker, in KiB.
 const WORKER_KIB: u64 = 512 * 1024;
+/// What an owner is told of a crash, and how the sentence of a stage's own trouble begins.
+const UNEXPLAINED: [&str; 2] = ["the operator can see why", "org.scribed."];
 /// Reasons that are printed, the most frequent ones.
 const REASONS: usize = 25;
 
@@ -37,6 +41,8 @@ struct Figures {
     refused: BTreeMap<String, usize>,
     failed: BTreeMap<String, usize>,
     read: BTreeMap<String, usize>,
+    /// Those of which no fault of their own was told.
+    unexplained: Vec<String>,
     unharmed: usize,
     slowest: (Duration, String),
     largest_worker_kib: u64,
@@ -50,10 +56,30 @@ impl Figures {
             Fate::Read(state) => (&mut self.read, state.clone()),
         };
         *counts.entry(what).or_insert(0) += 1;
+        if UNEXPLAINED.iter().any(|words| fate.to_string().contains(words)) {
+            self.unexplained.push(format!("{}: {fate}", mutant.name));
+        }
         self.unharmed += usize::from(mutant.unharmed);
         if time > self.slowest.0 {
             self.slowest = (time, mutant.name.clone());
         }
+    }
+
+    /// Adds those of another uploader.
+    fn add(&mut self, other: Self) {
+        for (to, from) in [
+            (&mut self.refused, other.refused),
+            (&mut self.failed, other.failed),
+            (&mut self.read, other.read),
+        ] {
+            for (kind, count) in from {
+                *to.entry(kind).or_insert(0) += count;
+            }
+        }
+        self.unexplained.extend(other.unexplained);
+        self.unharmed += other.unharmed;
+        self.slowest = std::mem::take(&mut self.slowest).max(other.slowest);
+        self.largest_worker_kib = self.largest_worker_kib.max(other.largest_worker_kib);
     }
 }
 
@@ -142,7 +168,7 @@ fn print(what: &str, counts: &BTreeMap<String, usize>) {
 
 #[test]
 fn damaged_recordings_hurt_nobody_and_each_is_told_what_is_wrong() {
-    let (desk, originals, numbers) = (Desk::start(), originals(), numbers());
+    let (desk, originals, numbers) = (Desk::start(LONGEST_SECS), originals(), numbers());
     say(&format!("media: recordings {numbers:?} of seed {SEED}, {} originals", originals.len()));
     let begin = Instant::now();
     let (next, all) = (AtomicUsize::new(numbers.start), Mutex::new(Vec::new()));
@@ -161,21 +187,15 @@ fn damaged_recordings_hurt_nobody_and_each_is_told_what_is_wrong() {
     });
     let mut sum = Figures::default();
     for figures in all.into_inner().unwrap() {
-        for (to, from) in [
-            (&mut sum.refused, figures.refused),
-            (&mut sum.failed, figures.failed),
-            (&mut sum.read, figures.read),
-        ] {
-            from.into_iter().for_each(|(kind, count)| *to.entry(kind).or_insert(0) += count);
-        }
-        sum.unharmed += figures.unharmed;
-        sum.slowest = sum.slowest.max(figures.slowest);
-        sum.largest_worker_kib = sum.largest_worker_kib.max(figures.largest_worker_kib);
+        sum.add(figures);
     }
     print("refused", &sum.refused);
     print("given up", &sum.failed);
     print("read", &sum.read);
     print("worker ends", &desk.ends());
+    for name in &sum.unexplained {
+        say(&format!("media:   no fault of the recording: {name}"));
+    }
     print("panics in workers", &desk.panics());
     let (slowest, name) = &sum.slowest;
     say(&format!(

@@ -32,11 +32,16 @@ impl Busy {
     /// Starts a daemon that makes these documents.
     #[track_caller]
     pub(crate) fn start(documents: &str) -> Self {
+        Self::start_with(Setup::default(), documents)
+    }
+
+    /// Starts a daemon with settings of its own.
+    #[track_caller]
+    pub(crate) fn start_with(setup: Setup, documents: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("busy.toml");
         std::fs::write(&file, settings(documents)).unwrap();
-        let setup = Setup::default().argument("--config").argument(file.display().to_string());
-        let daemon = setup.start();
+        let daemon = setup.argument("--config").argument(file.display().to_string()).start();
         let owner = daemon.client();
         let endless = submit(&owner, "endless.wav");
         eventually("the endless job is in work", || {

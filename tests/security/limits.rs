@@ -6,16 +6,12 @@ use std::fs;
 
 use scribed_tests::{Client, Setup, eventually};
 
-use crate::busy::recording;
-use crate::login::try_login;
+use crate::busy::{Busy, DOCUMENTS, recording};
+use crate::login::{HASH_KIB, REST_KIB, try_login};
 use crate::raw::connect;
 
 /// Tries at the same time.
 const AT_ONCE: usize = 100;
-/// Memory of one hash, in KiB.
-const HASH_KIB: u64 = 19 * 1024;
-/// What everything else about so many requests may take, in KiB.
-const REST_KIB: u64 = 60 * 1024;
 
 /// Returns header lines in which a client says that it is somebody else each time.
 fn disguise(number: usize) -> Vec<String> {
@@ -33,7 +29,7 @@ fn disguise(number: usize) -> Vec<String> {
 fn variant(name: &str, number: usize) -> String {
     let letters = name.chars().enumerate();
     let letter = |(at, c): (usize, char)| {
-        if number >> (at % 7) & 1 == 1 { c.to_ascii_uppercase() } else { c }
+        if (number >> (at % 7)) & 1 == 1 { c.to_ascii_uppercase() } else { c }
     };
     letters.map(letter).collect()
 }
@@ -64,16 +60,15 @@ fn one_hash_at_a_time_is_one_whoever_asks() {
 #[test]
 fn one_active_job_is_one_however_often_it_is_asked_for() {
     let name = "SCRIBED_SURFACE__TRANSCRIPTIONS__ONE_ACTIVE_JOB";
-    let daemon = Setup::default().variable(name, "true").start();
-    let client = daemon.client();
-    // Long enough to be in work until the last one has come.
-    let recording = [recording(), vec![0; 4_000_000]].concat();
+    // Nothing that comes after the endless job is ever done.
+    let busy = Busy::start_with(Setup::default().variable(name, "true"), DOCUMENTS);
+    let client = busy.daemon.client();
     let answers: Vec<_> = std::thread::scope(|scope| {
         let tries = (0..50).map(|number| {
-            let (client, recording) = (&client, &recording);
+            let client = &client;
             scope.spawn(move || {
                 let path = if number % 2 == 0 { "/upload-audiofile" } else { "/upload-audiofile/" };
-                let part = reqwest::blocking::multipart::Part::bytes(recording.clone());
+                let part = reqwest::blocking::multipart::Part::bytes(recording());
                 let part = part.file_name(format!("{number}.wav"));
                 let form = reqwest::blocking::multipart::Form::new().part("audiofile", part);
                 let request = client.request(reqwest::Method::POST, path).multipart(form);

@@ -11,12 +11,13 @@ use crate::raw::{Raw, ask, request};
 /// Tries of each kind whose times are printed.
 const TRIES: usize = 30;
 /// Logins at the same time.
-const AT_ONCE: usize = 200;
-/// Hashes at the same time, and what each takes, in KiB.
+const AT_ONCE: u32 = 200;
+/// Hashes at the same time.
 const SLOTS: u32 = 2;
-const HASH_KIB: u64 = 19 * 1024;
+/// What each of them takes, in KiB.
+pub(crate) const HASH_KIB: u64 = 19 * 1024;
 /// What everything else about so many requests may take, in KiB.
-const REST_KIB: u64 = 60 * 1024;
+pub(crate) const REST_KIB: u64 = 60 * 1024;
 
 /// Tries to log in on a connection of its own.
 #[track_caller]
@@ -67,7 +68,7 @@ fn many_logins_at_once_take_no_more_memory_than_a_few() {
     let answers: Vec<Raw> = std::thread::scope(|scope| {
         let logins: Vec<_> = (0..AT_ONCE)
             .map(|number| {
-                let known = number % 2 == 0;
+                let known = number.is_multiple_of(2);
                 let name = if known { client.name.clone() } else { "nobodyatall".to_owned() };
                 let base = daemon.base();
                 scope.spawn(move || try_login(base, &name, crate::PASSWORD, &[]))

@@ -8,6 +8,8 @@ mod busy;
 mod foreign;
 /// Tokens as a forger makes them.
 mod forge;
+/// Forgeries after a token that passes.
+mod forgeries;
 /// Limits hold, however a client disguises itself.
 mod limits;
 /// A login tells nothing, and is no weapon.

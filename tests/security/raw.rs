@@ -122,13 +122,13 @@ pub(crate) fn only(answers: Vec<Raw>) -> Raw {
 
 /// Makes a request whose connection ends with it; `lines` are further header lines.
 pub(crate) fn request(method: &str, target: &str, lines: &[String], body: &[u8]) -> Vec<u8> {
-    let mut bytes = format!("{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
-    for line in lines {
-        bytes.push_str(line);
-        bytes.push_str("\r\n");
-    }
-    bytes.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-    [bytes.as_bytes(), body].concat()
+    let lines: String = lines.iter().flat_map(|line| [line.as_str(), "\r\n"]).collect();
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
 }
 
 /// Returns the header line of a token.

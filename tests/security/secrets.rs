@@ -102,10 +102,10 @@ fn administer(daemon: &Daemon, client: &Client, watch: &mut Watch) {
     watch.see(patch(&admin, &json!({"password": "weakweak"})));
     watch.see(patch(&admin, &json!({"password": [NEXT_PASSWORD]})));
     for secret in [&key, &worker, &admin] {
-        let path = format!("/worker/transcription_status?secret_worker_token={secret}");
-        watch.see(client.get(&format!("{path}&transcription_id=1")));
-        watch.see(client.post_json(&path, &json!({"transcription_id": 1})));
-        watch.see(client.post_json(&path, &json!({"transcription_id": secret})));
+        let status = format!("/worker/transcription_status?secret_worker_token={secret}");
+        watch.see(client.get(&format!("{status}&transcription_id=1")));
+        watch.see(client.post_json(&status, &json!({"transcription_id": 1})));
+        watch.see(client.post_json(&status, &json!({"transcription_id": secret})));
     }
     let _changed = patch(&admin, &json!({"password": NEXT_PASSWORD})).status(200);
 }
@@ -114,8 +114,12 @@ fn administer(daemon: &Daemon, client: &Client, watch: &mut Watch) {
 fn no_secret_is_in_a_log_or_a_refusal() {
     let daemon = Setup::default().variable("SCRIBED_TELEMETRY__FILTER", "trace").start();
     let mut watch = Watch::default();
-    KEPT.iter().for_each(|name| watch.hide(&daemon.secret(name)));
-    [crate::PASSWORD, NEARLY, NEXT_PASSWORD, "weakweak"].iter().for_each(|word| watch.hide(word));
+    for name in KEPT {
+        watch.hide(&daemon.secret(name));
+    }
+    for word in [crate::PASSWORD, NEARLY, NEXT_PASSWORD, "weakweak"] {
+        watch.hide(word);
+    }
     let client = daemon.client();
     watch.hide(client.token());
     let pair = login(&client);

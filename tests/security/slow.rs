@@ -14,7 +14,7 @@ use crate::raw::connect;
 const EACH: usize = 100;
 /// Descriptors that may be open at the end and were not at the beginning: those of other clients, and
 /// of what the daemon does for itself.
-const MORE: usize = 20;
+const MORE: usize = 8;
 
 /// How a client is slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +62,11 @@ impl Slow {
     fn creep(&mut self) {
         let moved = match self.kind {
             Kind::Reader => self.stream.read(&mut [0]).map(|read| read > 0),
-            Kind::Head | Kind::Body => {
-                // Whatever it is told, it does not listen.
-                let told = self.stream.read(&mut [0; 4_096]);
-                told.is_ok_and(|read| read == 0)
-                    .then_some(Ok(false))
-                    .unwrap_or_else(|| self.stream.write(b" ").map(|written| written > 0))
-            }
+            // Whatever it is told, it does not listen.
+            Kind::Head | Kind::Body => match self.stream.read(&mut [0; 4_096]) {
+                Ok(0) => Ok(false),
+                _ => self.stream.write(b" ").map(|written| written > 0),
+            },
         };
         self.is_over = match moved {
             Ok(moved) => !moved,

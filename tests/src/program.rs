@@ -94,6 +94,12 @@ impl Ran {
         self
     }
 
+    /// Insists that words are not among what it said beside its data.
+    #[track_caller]
+    pub fn says_not(&self, words: &str) {
+        assert!(!self.err.contains(words), "{words:?} is in {}", self.err);
+    }
+
     /// Insists on words among what it said beside its data.
     #[track_caller]
     pub fn says(&self, words: &str) -> &Self {

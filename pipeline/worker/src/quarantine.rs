@@ -1,8 +1,9 @@
 //! Quarantine: stages that crash again and again are put aside, so that they take no more jobs with
 //! them; others go on.
 //!
-//! A crash counts against the stages that ran in the worker, and a session that ends well takes back
-//! what was counted: one hostile recording among good ones puts nothing aside. A stage in quarantine has
+//! A crash counts against the stages that ran in the worker, once for each job, however often that is
+//! tried; and a session that ends well takes back what was counted. So one hostile recording puts nothing
+//! aside, and many among good ones do not either. A stage in quarantine has
 //! a file in the state folder, so that operators see it, and release it by removing the file
 //! (`scribed plugins release`). After a while one job may try it; when that goes well it is released.
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use scribed_schemas::id::JobId;
 use serde::{Deserialize, Serialize};
 
 use crate::measure;
@@ -20,7 +22,7 @@ use crate::measure;
 /// When a stage is put aside.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
-    /// So many crashes in a row …
+    /// Crashes of so many jobs in a row …
     pub(crate) crashes: u32,
     /// … within this time.
     pub(crate) window: Duration,
@@ -37,12 +39,15 @@ pub struct Entry {
     pub why: String,
 }
 
+/// When jobs crashed in a stage, by its id.
+type Crashes = BTreeMap<String, BTreeMap<JobId, Instant>>;
+
 /// The quarantine of a host.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
     folder: PathBuf,
     rule: Rule,
-    crashes: Mutex<BTreeMap<String, Vec<Instant>>>,
+    crashes: Mutex<Crashes>,
 }
 
 impl Quarantine {
@@ -51,7 +56,7 @@ impl Quarantine {
     }
 
     /// Returns the counts; a panic elsewhere cannot have left them half changed.
-    fn crashes(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Instant>>> {
+    fn crashes(&self) -> MutexGuard<'_, Crashes> {
         self.crashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -73,21 +78,28 @@ impl Quarantine {
         })
     }
 
-    /// Counts a crash against stages; puts them aside when there were too many.
-    pub(crate) fn crashed<'a>(&self, stages: impl IntoIterator<Item = &'a str>, why: &str) {
+    /// Counts a crash of a job against stages; puts them aside when there were too many.
+    pub(crate) fn crashed<'a>(
+        &self,
+        stages: impl IntoIterator<Item = &'a str>,
+        job: JobId,
+        why: &str,
+    ) {
         for stage in stages {
             let count = {
                 let mut crashes = self.crashes();
-                let times = crashes.entry(stage.to_owned()).or_default();
-                times.push(Instant::now());
-                times.retain(|at| at.elapsed() < self.rule.window);
-                times.len()
+                let jobs = crashes.entry(stage.to_owned()).or_default();
+                jobs.insert(job, Instant::now());
+                jobs.retain(|_, at| at.elapsed() < self.rule.window);
+                jobs.len()
             };
             if count < self.rule.crashes as usize {
                 continue;
             }
+            // Who releases it wants to see whether it works now.
+            self.crashes().remove(stage);
             let secs = self.rule.window.as_secs();
-            let why = format!("{count} crashes within {secs} s, the last: {why}");
+            let why = format!("{count} jobs crashed in it within {secs} s, the last: {why}");
             let entry = Entry { stage: stage.to_owned(), why };
             match write(&self.folder, &entry) {
                 Ok(()) => {
@@ -178,15 +190,17 @@ mod tests {
     fn crashes_in_a_row_close_a_stage_and_no_other() {
         let temp = tempfile::tempdir().unwrap();
         let quarantine = quarantine(temp.path(), Duration::from_secs(60));
-        for _ in 0..2 {
-            quarantine.crashed(["a"], "SIGSEGV");
+        for job in 1..=2 {
+            quarantine.crashed(["a"], JobId(job), "SIGSEGV");
         }
         quarantine.went_well(["a"]);
-        for _ in 0..2 {
-            quarantine.crashed(["a"], "SIGSEGV");
+        for job in 1..=2 {
+            quarantine.crashed(["a"], JobId(job), "SIGSEGV");
         }
         assert_eq!(quarantine.closed(["a", "b"]), None);
-        quarantine.crashed(["a"], "SIGABRT");
+        quarantine.crashed(["a"], JobId(2), "SIGSEGV");
+        assert_eq!(quarantine.closed(["a", "b"]), None, "one job again and again is one");
+        quarantine.crashed(["a"], JobId(3), "SIGABRT");
         let entry = quarantine.closed(["b", "a"]).unwrap();
         assert!(entry.stage == "a" && entry.why.contains("SIGABRT"), "{entry:?}");
         assert_eq!(quarantine.closed(["b"]), None);
@@ -198,7 +212,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let quarantine = quarantine(temp.path(), Duration::from_secs(60));
         assert!(!release(&quarantine.folder, "a").unwrap());
-        (0..3).for_each(|_| quarantine.crashed(["a"], "it exited with code 1"));
+        (0..3).for_each(|job| quarantine.crashed(["a"], JobId(job), "it exited with code 1"));
         assert!(release(&quarantine.folder, "a").unwrap());
         assert_eq!(quarantine.closed(["a"]), None);
         assert!(list(&quarantine.folder).unwrap().is_empty());
@@ -208,7 +222,7 @@ mod tests {
     fn one_job_tries_again_after_a_while_and_its_success_releases() {
         let temp = tempfile::tempdir().unwrap();
         let quarantine = quarantine(temp.path(), Duration::ZERO);
-        (0..3).for_each(|_| quarantine.crashed(["a"], "it exited with code 1"));
+        (0..3).for_each(|job| quarantine.crashed(["a"], JobId(job), "it exited with code 1"));
         assert_eq!(quarantine.closed(["a"]), None, "the trial is due at once");
         quarantine.went_well(["a"]);
         assert!(list(&quarantine.folder).unwrap().is_empty());

@@ -10,6 +10,7 @@ use scribed_engine::runner::{
     Watch,
 };
 use scribed_plugin_host::Search;
+use scribed_schemas::id::JobId;
 use scribed_schemas::transcript::Segments;
 use tokio::sync::mpsc;
 
@@ -137,6 +138,7 @@ impl StageRunner for Workers {
 struct Serving {
     lent: Lent,
     session: Session,
+    job: Option<JobId>,
 }
 
 /// How a session ended without its result.
@@ -176,7 +178,7 @@ impl Shared {
         self.admit(part)?;
         let lent = group.lend(&self.nursery).await.map_err(|e| unstarted(last(part), e))?;
         let session = lent.process.open(watch.job, work, file, group.config.patience()).await;
-        Ok(Serving { lent, session })
+        Ok(Serving { lent, session, job: watch.job })
     }
 
     /// Refuses a part with a stage that is in quarantine.
@@ -197,7 +199,7 @@ impl Shared {
         part: &Part,
         ended: Result<T, Stop>,
     ) -> Result<T, RunError> {
-        let Serving { lent, session } = serving;
+        let Serving { lent, session, job } = serving;
         match ended {
             Ok(made) => {
                 drop(session);
@@ -214,20 +216,23 @@ impl Shared {
                 lent.process.dismiss();
                 Err(RunError::new(last(part), Reason::Cancelled, "cancelled"))
             }
-            Err(Stop::Death(death)) => Err(self.blame(part, &death)),
+            Err(Stop::Death(death)) => Err(self.blame(part, job, &death)),
         }
     }
 
     /// Blames a part for the end of its worker.
-    fn blame(&self, part: &Part, death: &Death) -> RunError {
+    fn blame(&self, part: &Part, job: Option<JobId>, death: &Death) -> RunError {
         let reason = match death.kind {
             DeathKind::Crashed => Reason::Crashed,
             DeathKind::Deadline => Reason::Deadline,
             DeathKind::Broken => Reason::Failed,
             DeathKind::Dismissed => Reason::Cancelled,
         };
-        if death.kind != DeathKind::Dismissed {
-            self.quarantine.crashed(ids(part), &death.why);
+        // The attempt at what a probe crashed on counts by itself.
+        if let Some(job) = job
+            && death.kind != DeathKind::Dismissed
+        {
+            self.quarantine.crashed(ids(part), job, &death.why);
         }
         RunError::new(last(part), reason, format!("its worker ended: {}", death.why))
     }

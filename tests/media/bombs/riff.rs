@@ -2,8 +2,10 @@
 
 use super::{Bomb, bomb};
 
-/// Samples that are really there, in bytes.
-const SAMPLES: usize = 400;
+/// Bytes of samples that are really there, for a tenth of a second: the shortest recording that is taken.
+const SAMPLES: usize = 800;
+/// The value of silence in a sample of a WAV file.
+const SILENCE: u8 = 0x80;
 
 /// What the format chunk of a WAV file says.
 #[derive(Clone, Copy)]
@@ -17,7 +19,7 @@ struct Format {
 }
 
 /// PCM as every program writes it.
-const PLAIN: Format = Format { tag: 1, channels: 1, rate: 16_000, block: 2, bits: 16 };
+const PLAIN: Format = Format { tag: 1, channels: 1, rate: 8_000, block: 1, bits: 8 };
 
 /// Makes a WAV file whose sizes are what they are said to be.
 fn wav(format: Format, riff: u32, more: &[u8], data: u32) -> Vec<u8> {
@@ -28,7 +30,7 @@ fn wav(format: Format, riff: u32, more: &[u8], data: u32) -> Vec<u8> {
     file.extend([block.to_le_bytes(), bits.to_le_bytes(), [0; 2]].concat());
     file.extend(more);
     file.extend([b"data", &data.to_le_bytes()[..]].concat());
-    file.extend([0; SAMPLES]);
+    file.extend([SILENCE; SAMPLES]);
     file
 }
 
@@ -41,7 +43,10 @@ pub(super) fn wavs() -> Vec<Bomb> {
     let mut long_wave = wav(PLAIN, u32::MAX, &long_file, u32::MAX);
     long_wave[..4].copy_from_slice(b"RF64");
     vec![
+        bomb("plain.wav", wav(PLAIN, 838, &[], 800)),
         bomb("sizes-ffffffff.wav", of(PLAIN)),
+        bomb("sizes-7ffff000.wav", wav(PLAIN, 0x7fff_f026, &[], 0x7fff_f000)),
+        bomb("sizes-80000000.wav", wav(PLAIN, 0x8000_0026, &[], 0x8000_0000)),
         bomb("riff-size-0.wav", wav(PLAIN, 0, &[], 0)),
         bomb("riff-size-negative.wav", wav(PLAIN, 1 << 31, &[], 1 << 31)),
         bomb("ds64-of-ff.wav", long_wave),
@@ -61,10 +66,11 @@ pub(super) fn wavs() -> Vec<Bomb> {
 
 /// Makes an AIFF file; its rate is a number of 80 bits.
 fn aiff(frames: u32, rate: &[u8; 10], channels: u16, size: u32) -> Vec<u8> {
-    let mut file = [b"FORM", &size.to_be_bytes()[..], b"AIFFCOMM", &18_u32.to_be_bytes()].concat();
+    let form = size.saturating_add(46);
+    let mut file = [b"FORM", &form.to_be_bytes()[..], b"AIFFCOMM", &18_u32.to_be_bytes()].concat();
     file.extend(channels.to_be_bytes());
     file.extend(frames.to_be_bytes());
-    file.extend(16_u16.to_be_bytes());
+    file.extend(8_u16.to_be_bytes());
     file.extend(rate);
     file.extend([b"SSND", &size.to_be_bytes()[..], &[0; 8]].concat());
     file.extend([0; SAMPLES]);
@@ -72,16 +78,22 @@ fn aiff(frames: u32, rate: &[u8; 10], channels: u16, size: u32) -> Vec<u8> {
 }
 
 pub(super) fn aiffs() -> Vec<Bomb> {
-    let plain = b"\x40\x0c\xfa\0\0\0\0\0\0\0";
+    let (plain, most) = (b"\x40\x0b\xfa\0\0\0\0\0\0\0", u32::MAX - 99);
     vec![
+        bomb("plain.aiff", aiff(800, plain, 1, 808)),
         bomb("sizes-ffffffff.aiff", aiff(u32::MAX, plain, 1, u32::MAX)),
+        bomb("sizes-ffffff9c.aiff", aiff(most, plain, 1, most)),
         bomb("sizes-7fffffff.aiff", aiff(1 << 31, plain, 1, u32::MAX >> 1)),
-        bomb("rate-of-2-to-16383.aiff", aiff(u32::MAX, &[0x7f; 10], 1, u32::MAX)),
-        bomb("rate-no-number.aiff", aiff(u32::MAX, &[0xff; 10], 1, u32::MAX)),
-        bomb("rate-0.aiff", aiff(u32::MAX, &[0; 10], 1, u32::MAX)),
-        bomb("channels-65535.aiff", aiff(u32::MAX, plain, u16::MAX, u32::MAX)),
+        bomb("frames-4-g.aiff", aiff(u32::MAX, plain, 1, 808)),
+        bomb("rate-of-2-to-16383.aiff", aiff(800, b"\x7f\xfe\xfa\0\0\0\0\0\0\0", 1, 808)),
+        bomb("rate-no-number.aiff", aiff(800, &[0xff; 10], 1, 808)),
+        bomb("rate-0.aiff", aiff(800, &[0; 10], 1, 808)),
+        bomb("channels-65535.aiff", aiff(800, plain, u16::MAX, 808)),
     ]
 }
+
+/// Size of the data chunk of a CAF file: a number of edits, and the samples.
+const WHOLE: i64 = 4 + 800;
 
 /// What the description of a CAF file says.
 #[derive(Clone, Copy)]
@@ -109,25 +121,26 @@ fn caf(description: Description, more: &[u8], data: i64) -> Vec<u8> {
 }
 
 pub(super) fn cafs() -> Vec<Bomb> {
-    let plain =
-        Description { rate: 16_000.0, format: *b"lpcm", packet: 2, frames: 1, channels: 1 };
+    let plain = Description { rate: 4_000.0, format: *b"lpcm", packet: 2, frames: 1, channels: 1 };
     let packed = Description { format: *b"alac", packet: 0, frames: 0, ..plain };
     let chunk = |name: &[u8; 4], size: i64| [&name[..], &size.to_be_bytes()].concat();
     let many = [i64::MAX / 2, i64::MAX, 0].map(i64::to_be_bytes).concat();
     let packets = [chunk(b"pakt", i64::MAX), many.clone(), vec![0xff; 64]].concat();
     let few_bytes = [chunk(b"pakt", 24 + 64), many, vec![0xff; 64]].concat();
     vec![
+        bomb("plain.caf", caf(plain, &[], WHOLE)),
         bomb("data-2-to-62.caf", caf(plain, &[], 1 << 62)),
+        bomb("data-unknown.caf", caf(plain, &[], -1)),
         bomb("data-negative.caf", caf(plain, &[], -2)),
-        bomb("packets-2-to-62.caf", caf(packed, &packets, -1)),
-        bomb("packets-in-64-bytes.caf", caf(packed, &few_bytes, -1)),
-        bomb("cookie-2-to-60.caf", caf(packed, &chunk(b"kuki", 1 << 60), -1)),
-        bomb("cookie-16-gb.caf", caf(packed, &chunk(b"kuki", 1 << 34), -1)),
-        bomb("rate-no-number.caf", caf(Description { rate: f64::NAN, ..plain }, &[], -1)),
-        bomb("rate-1e300.caf", caf(Description { rate: 1e300, ..plain }, &[], -1)),
-        bomb("packet-0.caf", caf(Description { packet: 0, ..plain }, &[], -1)),
-        bomb("packet-4-gb.caf", caf(Description { packet: u32::MAX, ..plain }, &[], -1)),
-        bomb("frames-4-g.caf", caf(Description { frames: u32::MAX, ..plain }, &[], -1)),
-        bomb("channels-4-g.caf", caf(Description { channels: u32::MAX, ..plain }, &[], -1)),
+        bomb("packets-2-to-62.caf", caf(packed, &packets, WHOLE)),
+        bomb("packets-in-64-bytes.caf", caf(packed, &few_bytes, WHOLE)),
+        bomb("cookie-2-to-60.caf", caf(packed, &chunk(b"kuki", 1 << 60), WHOLE)),
+        bomb("cookie-16-gb.caf", caf(packed, &chunk(b"kuki", 1 << 34), WHOLE)),
+        bomb("rate-no-number.caf", caf(Description { rate: f64::NAN, ..plain }, &[], WHOLE)),
+        bomb("rate-1e300.caf", caf(Description { rate: 1e300, ..plain }, &[], WHOLE)),
+        bomb("packet-0.caf", caf(Description { packet: 0, ..plain }, &[], WHOLE)),
+        bomb("packet-4-gb.caf", caf(Description { packet: u32::MAX, ..plain }, &[], WHOLE)),
+        bomb("frames-4-g.caf", caf(Description { frames: u32::MAX, ..plain }, &[], WHOLE)),
+        bomb("channels-4-g.caf", caf(Description { channels: u32::MAX, ..plain }, &[], WHOLE)),
     ]
 }

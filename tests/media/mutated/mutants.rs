@@ -22,8 +22,8 @@ pub(super) struct Mutant {
     pub(super) unharmed: bool,
 }
 
-/// Damages a recording in place; others are there to take pieces of.
-type Mutation = fn(&mut Dice, &mut Vec<u8>, &[Original]);
+/// Damages a recording; others are there to take pieces of.
+type Mutation = fn(&mut Dice, Vec<u8>, &[Original]) -> Vec<u8>;
 
 /// Every mutation.
 const MUTATIONS: [(&str, Mutation); 15] = [
@@ -97,7 +97,7 @@ pub(super) fn mutant(seed: u64, number: usize, originals: &[Original]) -> Mutant
         // One alone or several on top of each other.
         for _ in 0..dice.of(&[1, 1, 1, 2, 4]) {
             let (name, mutate) = dice.of(&MUTATIONS);
-            mutate(&mut dice, &mut bytes, originals);
+            bytes = mutate(&mut dice, bytes, originals);
             done.push(name);
         }
         if dice.below(4) > 0 {
@@ -125,54 +125,61 @@ fn range(dice: &mut Dice, bytes: &[u8], most: usize) -> Range<usize> {
     begin..begin + dice.length((bytes.len() - begin).min(most))
 }
 
-fn flipped_bits(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
+fn flipped_bits(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
     for _ in 0..=dice.length(64) {
-        let at = place(dice, bytes);
+        let at = place(dice, &bytes);
         if let Some(byte) = bytes.get_mut(at) {
             *byte ^= 1 << dice.below(8);
         }
     }
+    bytes
 }
 
-fn end_cut_off(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    bytes.truncate(place(dice, bytes));
+fn end_cut_off(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    bytes.truncate(place(dice, &bytes));
+    bytes
 }
 
-fn head_cut_off(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    bytes.drain(..place(dice, bytes));
+fn head_cut_off(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    bytes.drain(..place(dice, &bytes));
+    bytes
 }
 
-fn range_cut_out(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    bytes.drain(range(dice, bytes, usize::MAX));
+fn range_cut_out(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    bytes.drain(range(dice, &bytes, usize::MAX));
+    bytes
 }
 
-fn range_filled(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    let range = range(dice, bytes, usize::MAX);
+fn range_filled(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    let range = range(dice, &bytes, usize::MAX);
     bytes[range].fill(dice.of(&[0x00, 0x00, 0xff, 0x7f, 0x80]));
+    bytes
 }
 
-fn range_repeated(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    let range = range(dice, bytes, REPEATED);
+fn range_repeated(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    let range = range(dice, &bytes, REPEATED);
     let times = if range.len() > HEAD { 1 } else { 1 + dice.below(20) };
     let repeated = bytes[range.clone()].repeat(times);
     bytes.splice(range.end..range.end, repeated);
+    bytes
 }
 
-fn ranges_swapped(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    let (one, other) = (range(dice, bytes, usize::MAX), place(dice, bytes));
+fn ranges_swapped(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    let (one, other) = (range(dice, &bytes, usize::MAX), place(dice, &bytes));
     let moved: Vec<u8> = bytes.drain(one).collect();
     let other = other.min(bytes.len());
     bytes.splice(other..other, moved);
+    bytes
 }
 
 /// Makes a number near a name or an id of the container huge, nothing or negative.
-fn size_that_lies(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    let marks = marks(bytes);
+fn size_that_lies(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    let marks = marks(&bytes);
     if marks.is_empty() {
-        return;
+        return bytes;
     }
     let (mark, length) = dice.of(&marks);
-    let is_element = is_matroska(bytes);
+    let is_element = is_matroska(&bytes);
     let at = if is_element {
         Some(mark + length)
     } else {
@@ -182,14 +189,16 @@ fn size_that_lies(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
     };
     if let Some(at) = at {
         let value = if is_element { element_size(dice) } else { extreme(dice) };
-        write(bytes, at, &value);
+        write(&mut bytes, at, &value);
     }
+    bytes
 }
 
 /// Makes any number extreme, most often one of the headers.
-fn number_that_lies(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    let at = place(dice, bytes);
-    write(bytes, at - at % dice.of(&[1, 2, 4]), &extreme(dice));
+fn number_that_lies(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    let at = place(dice, &bytes);
+    write(&mut bytes, at - at % dice.of(&[1, 2, 4]), &extreme(dice));
+    bytes
 }
 
 fn write(bytes: &mut [u8], at: usize, value: &[u8]) {
@@ -269,34 +278,38 @@ fn marks(bytes: &[u8]) -> Vec<(usize, usize)> {
     marks
 }
 
-fn body_of_another(dice: &mut Dice, bytes: &mut Vec<u8>, others: &[Original]) {
+fn body_of_another(dice: &mut Dice, mut bytes: Vec<u8>, others: &[Original]) -> Vec<u8> {
     let other = &others[dice.below(others.len())].bytes;
     let head = dice.below(bytes.len().min(4 * HEAD) + 1);
     bytes.truncate(head);
     let anywhere = dice.below(other.len());
     let body = dice.of(&[head, anywhere, 0]).min(other.len());
     bytes.extend(&other[body..]);
+    bytes
 }
 
-fn piece_of_another(dice: &mut Dice, bytes: &mut Vec<u8>, others: &[Original]) {
+fn piece_of_another(dice: &mut Dice, mut bytes: Vec<u8>, others: &[Original]) -> Vec<u8> {
     let other = &others[dice.below(others.len())].bytes;
     let piece = other[range(dice, other, REPEATED)].to_vec();
-    let at = place(dice, bytes);
+    let at = place(dice, &bytes);
     // In the place of as much, or between what is there.
     let replaced = dice.of(&[0, piece.len()]).min(bytes.len() - at);
     bytes.splice(at..at + replaced, piece);
+    bytes
 }
 
-fn junk_put_in(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
+fn junk_put_in(dice: &mut Dice, mut bytes: Vec<u8>, _: &[Original]) -> Vec<u8> {
     let length = dice.length(JUNK);
-    let (at, junk) = (place(dice, bytes), dice.bytes(length));
+    let (at, junk) = (place(dice, &bytes), dice.bytes(length));
     let replaced = dice.of(&[0, length]).min(bytes.len() - at);
     bytes.splice(at..at + replaced, junk);
+    bytes
 }
 
 /// Replaces everything, but for what recordings begin with.
-fn junk(dice: &mut Dice, bytes: &mut Vec<u8>, _: &[Original]) {
-    *bytes = dice.of(&BEGINNINGS).to_vec();
+fn junk(dice: &mut Dice, _: Vec<u8>, _: &[Original]) -> Vec<u8> {
+    let mut bytes = dice.of(&BEGINNINGS).to_vec();
     let length = dice.length(JUNK);
     bytes.extend(dice.bytes(length));
+    bytes
 }

@@ -88,9 +88,11 @@ impl Opened {
             let is_busy = death.busy.contains(&session);
             let is_alone = is_busy && (is_suspect || death.busy.len() == 1);
             match death.guilty {
-                Some(guilty) if guilty == session => return Err(shared.blame(&self.part, &death)),
+                Some(guilty) if guilty == session => {
+                    return Err(shared.blame(&self.part, self.watch.job, &death));
+                }
                 None if is_alone && death.kind != DeathKind::Dismissed => {
-                    return Err(shared.blame(&self.part, &death));
+                    return Err(shared.blame(&self.part, self.watch.job, &death));
                 }
                 // A suspect from now on, unless another is known to be the cause.
                 guilty => is_suspect |= guilty.is_none() && is_busy,
