@@ -88,13 +88,13 @@ fn metrics_follow_the_work() {
 }
 
 /// A service manager that listens.
-struct Manager {
+struct Systemd {
     socket: UnixDatagram,
     path: PathBuf,
     _folder: tempfile::TempDir,
 }
 
-impl Manager {
+impl Systemd {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
@@ -124,37 +124,37 @@ impl Manager {
 
 #[test]
 fn systemd_is_told_of_the_beginning_the_life_and_the_end() {
-    let manager = Manager::new();
+    let systemd = Systemd::new();
     let mut daemon = Setup::default()
-        .variable("NOTIFY_SOCKET", manager.path.display().to_string())
+        .variable("NOTIFY_SOCKET", systemd.path.display().to_string())
         .variable("WATCHDOG_USEC", "2000000")
         .start();
-    let ready = manager.hear_of("READY=1");
+    let ready = systemd.hear_of("READY=1");
     let address = daemon.base().trim_start_matches("http://").to_owned();
     assert!(ready.contains(&format!("STATUS=serving on {address}")), "{ready:?}");
     // Fed at half its time, and again.
-    manager.hear_of("WATCHDOG=1");
-    manager.hear_of("WATCHDOG=1");
+    systemd.hear_of("WATCHDOG=1");
+    systemd.hear_of("WATCHDOG=1");
 
     let client = daemon.client();
     let job = client.submit(&recording("11").0);
     client.chunks_from(job, 1);
     daemon.signal(Signal::TERM);
-    let stopping = manager.hear_of("STOPPING=1");
+    let stopping = systemd.hear_of("STOPPING=1");
     assert!(stopping.iter().any(|line| line.starts_with("EXTEND_TIMEOUT_USEC=")), "{stopping:?}");
     assert_eq!(daemon.ended().code(), Some(0));
 }
 
 #[test]
 fn a_daemon_whose_database_is_stuck_is_not_called_alive() {
-    let manager = Manager::new();
+    let systemd = Systemd::new();
     let daemon = setup()
-        .variable("NOTIFY_SOCKET", manager.path.display().to_string())
+        .variable("NOTIFY_SOCKET", systemd.path.display().to_string())
         .variable("WATCHDOG_USEC", "2000000")
         .option("health.silence_secs", 8)
         .option("store.sqlite.busy_timeout_ms", 600_000)
         .start();
-    manager.hear_of("WATCHDOG=1");
+    systemd.hear_of("WATCHDOG=1");
     // Whoever holds the write lock of the database keeps everything waiting.
     let database = rusqlite_lock(&daemon.state().join("scribed.db"));
     let stuck = eventually("it is not live any more", || {

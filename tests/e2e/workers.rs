@@ -188,6 +188,27 @@ fn a_killed_worker_costs_a_repeat_and_nothing_else() {
 }
 
 #[test]
+fn a_recogniser_that_hangs_while_nobody_needs_it_is_replaced() {
+    let daemon = Setup::default().option("workers.canary_secs", 2).start();
+    let recogniser = |log: &str| {
+        let ready = log.lines().rfind(|line| line.contains("ready group=\"asr\""))?;
+        ready.split("pid=").nth(1)?.trim().parse::<u32>().ok()
+    };
+    let stuck = recogniser(&daemon.log()).expect("it is ready before the daemon is");
+    let pid = Pid::from_raw(i32::try_from(stuck).unwrap()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    eventually("the log says so", || daemon.log().contains("its worker is replaced").then_some(()));
+    eventually("it is gone", || (!exists(stuck)).then_some(()));
+    let next =
+        eventually("there is another", || recogniser(&daemon.log()).filter(|next| *next != stuck));
+    assert!(exists(next));
+    let client = daemon.client();
+    let job = client.submit(&audio::recording("02").0);
+    assert_eq!(client.end_of(job), "completed");
+    assert_eq!(client.info(job)["error_count"], 0);
+}
+
+#[test]
 fn no_worker_outlives_its_daemon() {
     let mut daemon = Daemon::start();
     let client = daemon.client();

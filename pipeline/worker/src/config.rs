@@ -21,7 +21,10 @@ pub struct Config {
     pub render: GroupConfig,
     /// How long a worker may take to get ready, in seconds; a model is read meanwhile.
     pub ready_secs: u64,
-    /// Crashes of a stage in a row, within `quarantine_window_secs`, that put it into quarantine.
+    /// How long the recogniser is idle before it is tried with a second of noise, which may take as long;
+    /// in seconds. When it fails twice, or hangs, its worker is replaced. 0: never.
+    pub canary_secs: u64,
+    /// Jobs in a row whose crash in a stage, within `quarantine_window_secs`, puts it into quarantine.
     pub quarantine_crashes: u32,
     /// See `quarantine_crashes`; in seconds.
     pub quarantine_window_secs: u64,
@@ -85,6 +88,7 @@ impl Default for Config {
             asr,
             render: GroupConfig { cpu_secs: 600, ..GroupConfig::default() },
             ready_secs: 300,
+            canary_secs: 60,
             quarantine_crashes: 5,
             quarantine_window_secs: 60,
             quarantine_trial_secs: 300,

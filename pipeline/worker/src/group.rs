@@ -92,6 +92,18 @@ impl Group {
         Ok(process)
     }
 
+    /// Returns whether the shared worker has anything to do.
+    pub(crate) async fn is_busy(&self) -> bool {
+        self.common.lock().await.as_ref().is_some_and(|process| process.has_sessions())
+    }
+
+    /// Ends the shared worker; the next session starts another.
+    pub(crate) async fn replace(&self) {
+        if let Some(process) = self.common.lock().await.take() {
+            process.dismiss();
+        }
+    }
+
     async fn start(&self, nursery: &Nursery) -> Result<Process, StartError> {
         let failed = *self.failed_starts();
         if failed > 0 {

@@ -146,6 +146,11 @@ impl Process {
         self.shared.death.borrow().is_none() && self.shared.sentence().is_none()
     }
 
+    /// Returns whether anybody works with it.
+    pub(crate) fn has_sessions(&self) -> bool {
+        !self.shared.sessions().is_empty()
+    }
+
     /// Waits for its end.
     pub(crate) async fn death(&self) -> Death {
         let mut death = self.shared.death.subscribe();

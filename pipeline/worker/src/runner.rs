@@ -22,6 +22,7 @@ use crate::nursery::{Nursery, Program};
 use crate::process::{Death, DeathKind, Session, StartError};
 use crate::quarantine::{Quarantine, Rule};
 
+mod canary;
 mod cut;
 mod recognise;
 mod render;
@@ -37,6 +38,8 @@ struct Shared {
     asr: Group,
     render: Group,
     quarantine: Quarantine,
+    /// Stages that are tried while nobody needs them, and how often.
+    canary: (Vec<StageCall>, Duration),
 }
 
 /// What workers need to begin.
@@ -76,19 +79,26 @@ impl Workers {
         Ok(Self(Arc::new(Shared {
             nursery: Nursery::start()?,
             media: group(config.media, setup("media", Vec::new())),
+            canary: (warm.clone(), Duration::from_secs(config.canary_secs)),
             asr: group(config.asr, setup("asr", warm)),
             render: group(config.render, setup("render", Vec::new())),
             quarantine: Quarantine::new(quarantine, rule),
         })))
     }
 
-    /// Starts the recognising worker, so that its model is loaded before the first chunk.
+    /// Starts the recognising worker, so that its model is loaded before the first chunk, and has it tried
+    /// from then on whenever it is idle.
     ///
     /// # Errors
     /// A stage refused, or the worker did not get ready.
     pub async fn warm_up(&self) -> Result<(), RunError> {
         let started = self.0.asr.share(&self.0.nursery).await;
-        started.map(drop).map_err(|error| unstarted("asr", error))
+        started.map(drop).map_err(|error| unstarted("asr", error))?;
+        let (stages, every) = self.0.canary.clone();
+        if !every.is_zero() && !stages.is_empty() {
+            tokio::spawn(canary::watch(Arc::downgrade(&self.0), stages, every));
+        }
+        Ok(())
     }
 }
 
