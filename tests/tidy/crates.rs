@@ -40,10 +40,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("scribed", &["scribed-*"]),
     // The tests drive the binary; their checker reads what it left in store and bus.
     ("scribed-tests", &["scribed-schemas", "scribed-store", "scribed-bus", "scribed-test-s3"]),
-    (
-        "scribed-test-*",
-        &["scribed-abi", "scribed-plugin", "scribed-schemas", "scribed-test-deterministic"],
-    ),
+    ("scribed-test-*", &["scribed-abi", "scribed-plugin", "scribed-schemas"]),
 ];
 
 /// Each crate of theirs that only some of ours may depend on, tests included.

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use scribed_plugin::prelude::*;
 use scribed_schemas::transcript::{Segment, Segments};
-use scribed_test_deterministic::words_of;
 
 /// Bytes that a leak takes at once.
 const LEAK: usize = 1 << 20;
@@ -117,11 +116,11 @@ impl Stage for Recogniser {
         if let Some(poison) = Poison::of(chunk.samples) {
             poison.act();
         }
-        let (map, text) = (chunk.map(), words_of(chunk.samples));
+        let map = chunk.map();
         let segment = Segment {
             start: map.start(),
             end: map.end(),
-            text,
+            text: "unharmed".to_owned(),
             words: Vec::new(),
             avg_log_prob: 0.0,
             no_speech_prob: 0.0,
