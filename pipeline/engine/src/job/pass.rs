@@ -3,12 +3,12 @@
 //! Everything here is one task; the stages run elsewhere. Memory holds the chunks in the channel, one
 //! per slot, and one that the head has just made, however long the recording is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{Stream, StreamExt};
 use scribed_schemas::job::{Fault, FaultCode};
 use scribed_store::FactsNote;
 use tokio::sync::mpsc;
@@ -62,26 +62,33 @@ impl Attempt {
         let part = plan.recogniser(&options);
         let mut idle: Vec<Slot> = (0..slots).map(|_| Slot::default()).collect();
         let mut busy = FuturesUnordered::new();
-        while pass.is_open || pass.cut.is_none() || !busy.is_empty() {
-            // `cutting` and `busy` live outside the loop; `recv` and the two flags are cancel safe.
-            // Stops come first, so that nothing is begun after one; new chunks come last.
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled(), if !pass.is_stopped => pass.is_stopped = true,
-                () = self.flag.tripped(), if !pass.is_stopped => pass.is_stopped = true,
-                Some((slot, chunk, came_of_it)) = busy.next() => {
-                    idle.push(slot);
-                    self.chunk_ended(&mut pass, &chunk, came_of_it).await;
-                }
-                cut = &mut cutting, if pass.cut.is_none() => self.head_ended(&mut pass, cut).await,
-                chunk = chunks.recv(), if pass.is_open && !idle.is_empty() => {
-                    if let Some(chunk) = self.wanted(&mut pass, chunk) {
-                        let mut slot = idle.pop().unwrap_or_default();
-                        let part = &part;
-                        busy.push(async move {
-                            let came_of_it = self.work_on(&mut slot, part, &chunk).await;
-                            (slot, chunk, came_of_it)
-                        });
+        // Chunks that ended while the store was waited for.
+        let mut ended = VecDeque::new();
+        while pass.is_open || pass.cut.is_none() || !busy.is_empty() || !ended.is_empty() {
+            if let Some((slot, chunk, came_of_it)) = ended.pop_front() {
+                idle.push(slot);
+                let taken = self.chunk_ended(&mut pass, &chunk, came_of_it);
+                meanwhile(&mut busy, &mut ended, taken).await;
+            } else {
+                // `cutting` and `busy` live outside the loop; `recv` and the two flags are cancel safe.
+                // Stops come first, so that nothing is begun after one; new chunks come last.
+                tokio::select! {
+                    biased;
+                    () = self.stop.cancelled(), if !pass.is_stopped => pass.is_stopped = true,
+                    () = self.flag.tripped(), if !pass.is_stopped => pass.is_stopped = true,
+                    Some(chunk) = busy.next() => ended.push_back(chunk),
+                    cut = &mut cutting, if pass.cut.is_none() => {
+                        meanwhile(&mut busy, &mut ended, self.head_ended(&mut pass, cut)).await;
+                    }
+                    chunk = chunks.recv(), if pass.is_open && !idle.is_empty() => {
+                        if let Some(chunk) = self.wanted(&mut pass, chunk) {
+                            let mut slot = idle.pop().unwrap_or_default();
+                            let part = &part;
+                            busy.push(async move {
+                                let came_of_it = self.work_on(&mut slot, part, &chunk).await;
+                                (slot, chunk, came_of_it)
+                            });
+                        }
                     }
                 }
             }
@@ -197,6 +204,27 @@ impl Attempt {
         let frames = self.findings.now().facts.and_then(|facts| facts.frames);
         self.progress.fetch_max(frames.unwrap_or(0), Ordering::Relaxed);
         Work::Done { gaps: pass.tally.gaps }
+    }
+}
+
+/// Waits for a call of the store while the slots go on: one of them may be in the midst of a call that
+/// this one has to wait for, and would never come to its end if nobody looked after it.
+async fn meanwhile<B, T>(
+    busy: &mut B,
+    ended: &mut VecDeque<B::Item>,
+    call: impl Future<Output = T>,
+) -> T
+where
+    B: Stream + Unpin,
+{
+    let mut call = std::pin::pin!(call);
+    loop {
+        // The call is pinned outside the loop; what `next` returns is kept.
+        tokio::select! {
+            biased;
+            answer = &mut call => return answer,
+            Some(chunk) = busy.next() => ended.push_back(chunk),
+        }
     }
 }
 
