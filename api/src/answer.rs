@@ -4,6 +4,8 @@
 //! looks on the wire: each surface has its own error shape. Here is the shape of the transcriptions
 //! surface, `{"detail": …}`, which is also that of whatever belongs to no surface.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -97,6 +99,8 @@ pub(crate) enum Refusal {
     TooLarge(u64),
     /// 429: too many passwords are being checked just now.
     Busy,
+    /// 429: the account or the address has used up its limit, for so long.
+    TooOften(Duration),
     /// 500: a fault of ours; the log has it.
     Internal,
     /// 503: something that we need is away for now.
@@ -123,7 +127,7 @@ impl Refusal {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Full => StatusCode::INSUFFICIENT_STORAGE,
@@ -140,6 +144,9 @@ impl Refusal {
             Self::TooSlow => json!("The request body came too slowly."),
             Self::TooLarge(limit) => json!(format!("The request body is over {limit} bytes.")),
             Self::Busy => json!("Too many sign-ins at once. Try again in a moment."),
+            Self::TooOften(wait) => {
+                json!(format!("Too many requests. Try again in {} s.", whole_seconds(*wait)))
+            }
             Self::Internal => json!("Internal server error"),
             Self::Unavailable => json!("The service is unavailable for now. Try again later."),
             Self::Full => json!("The server has no space left. Try again later."),
@@ -152,10 +159,16 @@ impl Refusal {
             Self::Unauthorized(_) => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::WrongMethod(allowed) => Some((ALLOW, HeaderValue::from_str(allowed).ok()?)),
             Self::Busy | Self::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::TooOften(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
             Self::Full => Some((RETRY_AFTER, HeaderValue::from_static("60"))),
             _ => None,
         }
     }
+}
+
+/// Returns the seconds after which a wait is over: rounded up, and at least one.
+fn whole_seconds(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
 impl From<store::Error> for Refusal {
@@ -242,6 +255,15 @@ mod tests {
         let response = respond(Err(Refusal::Unauthorized("Invalid or expired token")));
         assert_eq!(response.status(), 401);
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    }
+
+    #[test]
+    fn who_asks_too_often_is_told_for_how_long_in_whole_seconds() {
+        for (millis, told) in [(1, "1"), (1_000, "1"), (1_001, "2"), (61_500, "62")] {
+            let response = respond(Err(Refusal::TooOften(Duration::from_millis(millis))));
+            assert_eq!(response.status(), 429);
+            assert_eq!(response.headers()["retry-after"], told);
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Config {
     pub surface: Surfaces,
     /// Which web pages may call.
     pub cors: Cors,
+    /// How often one account or address may ask.
+    pub limits: Limits,
 }
 
 /// The listener and its limits.
@@ -162,6 +164,53 @@ pub struct Cors {
 impl Default for Cors {
     fn default() -> Self {
         Self { origins: vec!["*".to_owned()] }
+    }
+}
+
+/// How often one account, or the addresses of one client, may ask.
+///
+/// Each host counts for itself. A rate of 0 is no limit; a burst is what may come at once before the
+/// rate holds. Tries are logins, renewals of tokens, and registrations, each kind counted by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Tries with one account name, in any case of its letters, each minute.
+    pub account_tries_per_minute: u32,
+    /// Such tries at once.
+    pub account_tries_burst: u32,
+    /// Tries from one address each minute.
+    pub address_tries_per_minute: u32,
+    /// Such tries at once.
+    pub address_tries_burst: u32,
+    /// Requests of any kind of one account each second.
+    pub account_requests_per_second: u32,
+    /// Such requests at once.
+    pub account_requests_burst: u32,
+    /// Requests of any kind from one address each second.
+    pub address_requests_per_second: u32,
+    /// Such requests at once.
+    pub address_requests_burst: u32,
+    /// First bits that the IPv6 addresses of one client share.
+    pub ipv6_prefix: u8,
+    /// Accounts and addresses that each limit keeps in mind at most, at about 20 bytes each.
+    pub max_tracked: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            account_tries_per_minute: 10,
+            account_tries_burst: 30,
+            // Many people may share one IPv4 address.
+            address_tries_per_minute: 120,
+            address_tries_burst: 300,
+            account_requests_per_second: 0,
+            account_requests_burst: 1_000,
+            address_requests_per_second: 0,
+            address_requests_burst: 1_000,
+            ipv6_prefix: 64,
+            max_tracked: 100_000,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::Api;
 use crate::answer::{Answer, Refusal};
 use crate::auth::token::TokenType;
 use crate::limits::Body;
+use crate::rate::Client;
 use crate::validate::{Checks, Document, Fault, Query};
 
 /// Words of 401 answers; clients compare them.
@@ -38,6 +39,12 @@ impl Api {
     ) -> impl Filter<Extract = (Api,), Error = Infallible> + Clone + use<> {
         let api = self.clone();
         warp::any().map(move || api.clone())
+    }
+
+    /// Hands over the address that a request came from.
+    pub(crate) fn client() -> impl Filter<Extract = (Client,), Error = warp::Rejection> + Clone {
+        // The lobby has put it there.
+        warp::ext::get::<Client>()
     }
 
     /// Finds out who calls.
@@ -89,6 +96,7 @@ impl Api {
     async fn authenticate(&self, headers: &HeaderMap) -> Answer<Caller> {
         let token = bearer(headers).ok_or(NO_BEARER)?;
         let claims = self.shared.signer.verify(token, TokenType::Access).ok_or(INVALID_TOKEN)?;
+        self.shared.rates.requests.count_account(claims.account())?;
         let account = self.shared.engine.store().account(claims.account()).await?;
         let account = account.filter(|account| claims.is_of(account)).ok_or(INVALID_TOKEN)?;
         if !account.active {

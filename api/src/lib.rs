@@ -4,7 +4,8 @@
 //! - `surface/` has one folder per documented API and one file per endpoint.
 //! - `routes.rs` puts them together; `ENDPOINTS` lists them.
 //! - `extract.rs`, `validate.rs`, `limits.rs` read requests; `answer.rs` makes answers.
-//! - `auth/` knows who calls; `server.rs` is the accept loop with its timers and limits.
+//! - `auth/` knows who calls, `rate.rs` how often; `server.rs` is the accept loop with its timers and
+//!   limits.
 //!
 //! A rejection of warp means only "not my route". Everything else, also every error, is an answer:
 //! caller, query and body reach a handler as `Result` values that it unwraps with `?`.
@@ -18,6 +19,7 @@ mod idempotency;
 mod limits;
 mod multipart;
 mod ops;
+mod rate;
 mod recover;
 mod routes;
 mod server;
@@ -39,6 +41,7 @@ pub use crate::surface::transcriptions::{password_is_acceptable, username_is_acc
 
 use crate::auth::password::Hasher;
 use crate::auth::token::Signer;
+use crate::rate::Rates;
 
 /// Shortest key for HS256, in bytes: the size of its hash (RFC 7518 §3.2).
 const SHORTEST_KEY: usize = 32;
@@ -57,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) secrets: Secrets,
     pub(crate) signer: Signer,
     pub(crate) hasher: Hasher,
+    pub(crate) rates: Rates,
     /// Work that goes on when its client has gone, such as submitting what was uploaded whole.
     pub(crate) tasks: TaskTracker,
     /// The description of the API, as JSON.
@@ -90,9 +94,10 @@ impl Api {
         }
         let signer = Signer::new(&secrets.signing_key, &config.auth);
         let hasher = Hasher::new(config.auth.hash_concurrency)?;
+        let rates = Rates::new(&config.limits);
         let openapi = ops::description().map_err(SetupError::Description)?;
         let tasks = TaskTracker::new();
-        let shared = Shared { engine, config, secrets, signer, hasher, tasks, openapi };
+        let shared = Shared { engine, config, secrets, signer, hasher, rates, tasks, openapi };
         Ok(Self { shared: Arc::new(shared) })
     }
 }

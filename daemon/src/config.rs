@@ -34,6 +34,8 @@ pub struct Config {
     pub surface: scribed_api::config::Surfaces,
     /// Which web pages may call.
     pub cors: scribed_api::config::Cors,
+    /// How often one account or address may ask.
+    pub limits: scribed_api::config::Limits,
     /// How jobs are worked on.
     pub engine: scribed_engine::Config,
     /// The processes in which stages run.
@@ -64,6 +66,7 @@ impl Default for Config {
             auth: scribed_api::config::Auth::default(),
             surface: scribed_api::config::Surfaces::default(),
             cors: scribed_api::config::Cors::default(),
+            limits: scribed_api::config::Limits::default(),
             engine: scribed_engine::Config::default(),
             workers: scribed_worker::Config::default(),
             store: Store::default(),
@@ -86,6 +89,7 @@ impl Config {
             auth: self.auth.clone(),
             surface: self.surface.clone(),
             cors: self.cors.clone(),
+            limits: self.limits.clone(),
         }
     }
 }

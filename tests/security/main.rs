@@ -20,6 +20,8 @@ mod names;
 mod oversized;
 /// Where the numbers of objects stand, after the description of the API.
 mod places;
+/// How often an account or an address may ask.
+mod rates;
 /// HTTP as bytes: requests that no library would send.
 mod raw;
 /// Refresh tokens work once, and end with the password.

@@ -38,10 +38,11 @@ pub fn folder() -> &'static Path {
     })
 }
 
-/// Returns a configuration file for daemons that run side by side: each recognises on one thread.
+/// Returns a configuration file for daemons that run side by side: each recognises on one thread, and
+/// lets one address and one account log in as often as it likes.
 ///
 /// The threads of one inference wait for each other in busy loops, so two that share a core with
-/// another test lose more time than they save.
+/// another test lose more time than they save. And all tests have the same address.
 pub fn config() -> &'static Path {
     static CONFIG: OnceLock<PathBuf> = OnceLock::new();
     CONFIG.get_or_init(|| {
@@ -53,7 +54,8 @@ pub fn config() -> &'static Path {
         let alone = r#"{ use = "org.scribed.whisper", config = { threads = 1 } }"#;
         let file = folder().join("side-by-side.toml");
         let half = file.with_extension(std::process::id().to_string());
-        let text = format!("[[pipelines]]{}", pipelines.replace(plain, alone));
+        let limits = "[limits]\naccount_tries_per_minute = 0\naddress_tries_per_minute = 0\n";
+        let text = format!("{limits}[[pipelines]]{}", pipelines.replace(plain, alone));
         std::fs::write(&half, text).expect("the target folder can be written");
         std::fs::rename(&half, &file).expect("the target folder can be written");
         file

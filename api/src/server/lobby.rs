@@ -20,6 +20,7 @@ use warp::reply::Response;
 
 use crate::Api;
 use crate::answer::{Refusal, respond};
+use crate::rate::Client;
 use crate::routes::{self, Route};
 use crate::server::cors::Cors;
 use crate::server::heads::Doubt;
@@ -29,6 +30,7 @@ use crate::server::rest::{Lent, Linger, Rest, lend};
 /// What stands between a connection and the routes.
 #[derive(Clone)]
 pub(super) struct Lobby {
+    api: Api,
     routes: Route,
     cors: std::sync::Arc<Cors>,
     peers: std::sync::Arc<Peers>,
@@ -55,6 +57,7 @@ impl Lobby {
     pub(super) fn new(api: &Api, tasks: TaskTracker) -> Self {
         let config = &api.shared.config;
         Self {
+            api: api.clone(),
             routes: routes::all(api),
             cors: Cors::new(&config.cors.origins).into(),
             peers: Peers::new(config.http.trusted_proxies.clone()).into(),
@@ -87,10 +90,12 @@ impl Lobby {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let origin = self.cors.allow(request.headers());
         let manners = Manners::of(&request);
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        head.extensions.insert(Client(client));
         let (body, mut returned) = lend(body);
         let request = Request::from_parts(head, body);
-        let refusal = refuse(&request, doubt).map(|refusal| respond(Err(refusal)));
+        let refusal = refuse(&request, doubt).or_else(|| self.too_often(Client(client)));
+        let refusal = refusal.map(|refusal| respond(Err(refusal)));
         let early = refusal.or_else(|| self.cors.preflight(&request, origin.as_ref()));
         let mut response = match early {
             Some(response) => {
@@ -114,6 +119,11 @@ impl Lobby {
             target: "scribed::access", %method, path, status, millis, %client, "request"
         );
         response
+    }
+
+    /// Counts a request, and returns why it is one too many.
+    fn too_often(&self, client: Client) -> Option<Refusal> {
+        self.api.shared.rates.requests.count_address(client).err()
     }
 
     async fn route(&self, request: Request<Lent>) -> Response {

@@ -7,6 +7,7 @@ use super::session;
 use crate::Api;
 use crate::answer::{Answer, Refusal, Success, respond};
 use crate::extract::BLOCKED;
+use crate::rate::Client;
 use crate::routes::Route;
 
 const WRONG: Refusal = Refusal::Unauthorized("Incorrect username or password");
@@ -15,6 +16,7 @@ const WRONG: Refusal = Refusal::Unauthorized("Incorrect username or password");
 pub(super) fn route(api: &Api) -> Route {
     warp::path!("auth" / "login")
         .and(warp::post())
+        .and(Api::client())
         .and(api.query_and_json(credentials::read))
         .and(api.context())
         .then(handle)
@@ -23,8 +25,11 @@ pub(super) fn route(api: &Api) -> Route {
 }
 
 /// Answers an unknown name and a wrong password alike, by text, status and time.
-async fn handle(credentials: Answer<Credentials>, api: Api) -> Answer {
+async fn handle(client: Client, credentials: Answer<Credentials>, api: Api) -> Answer {
+    let rate = &api.shared.rates.logins;
+    rate.count_address(client)?;
     let Credentials { username, password } = credentials?;
+    rate.count_name(&username)?;
     let account = api.shared.engine.store().account_by_name(&username).await?;
     let hash = account.as_ref().map(|account| account.password_hash.clone());
     let fits = api.shared.hasher.verify(password, hash).await?;

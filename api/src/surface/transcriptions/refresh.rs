@@ -11,6 +11,7 @@ use crate::Api;
 use crate::answer::{Answer, Success, respond};
 use crate::auth::token::{TokenType, fingerprint};
 use crate::extract::{BLOCKED, INVALID_TOKEN};
+use crate::rate::Client;
 use crate::routes::Route;
 use crate::validate::{Checks, Document, Query};
 
@@ -18,6 +19,7 @@ use crate::validate::{Checks, Document, Query};
 pub(super) fn route(api: &Api) -> Route {
     warp::path!("auth" / "refresh")
         .and(warp::post())
+        .and(Api::client())
         .and(api.query_and_json(read))
         .and(api.context())
         .then(handle)
@@ -30,11 +32,13 @@ fn read(checks: &mut Checks, _: &Query, body: &Document) -> Option<String> {
 }
 
 /// A token that was exchanged before ends its whole family: one of its two holders is a thief.
-async fn handle(token: Answer<String>, api: Api) -> Answer {
-    let token = token?;
+async fn handle(client: Client, token: Answer<String>, api: Api) -> Answer {
     let shared = &api.shared;
+    shared.rates.renewals.count_address(client)?;
+    let token = token?;
     let claims = shared.signer.verify(&token, TokenType::Refresh).ok_or(INVALID_TOKEN)?;
     let family = claims.family().ok_or(INVALID_TOKEN)?;
+    shared.rates.renewals.count_account(claims.account())?;
     let account = shared.engine.store().account(claims.account()).await?;
     let account = account.filter(|account| claims.is_of(account)).ok_or(INVALID_TOKEN)?;
     if !account.active {

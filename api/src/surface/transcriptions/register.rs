@@ -9,12 +9,14 @@ use super::credentials::{self, Credentials};
 use super::view::User;
 use crate::Api;
 use crate::answer::{Answer, Refusal, Success, respond};
+use crate::rate::Client;
 use crate::routes::Route;
 
 /// The route.
 pub(super) fn route(api: &Api) -> Route {
     warp::path!("auth" / "register")
         .and(warp::post())
+        .and(Api::client())
         .and(api.query_and_json(credentials::read))
         .and(api.context())
         .then(handle)
@@ -22,8 +24,11 @@ pub(super) fn route(api: &Api) -> Route {
         .boxed()
 }
 
-async fn handle(credentials: Answer<Credentials>, api: Api) -> Answer {
+async fn handle(client: Client, credentials: Answer<Credentials>, api: Api) -> Answer {
+    let rate = &api.shared.rates.registrations;
+    rate.count_address(client)?;
     let Credentials { username, password } = credentials?;
+    rate.count_name(&username)?;
     let settings = &api.shared.config;
     if !settings.auth.open_registration {
         return Err(Refusal::Forbidden("Registration is closed; ask the operator for an account."));
