@@ -17,6 +17,7 @@ mod heads;
 mod lobby;
 mod peer;
 mod rest;
+mod trace;
 mod wire;
 
 use std::net::SocketAddr;

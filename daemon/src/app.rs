@@ -26,6 +26,7 @@ use crate::secrets::StoredSecrets;
 use crate::stages::Warm;
 use crate::state_folder::StateFolder;
 use crate::telemetry::Metrics;
+use crate::telemetry::traces::Traced;
 use crate::workers;
 
 /// How long the end may take beyond requests and chunks: stages that do not stop, news, connections.
@@ -103,7 +104,7 @@ impl App {
         let ids = Arc::new(IdGenerator::new(node.number));
         let publish = config.engine.publish.unwrap_or(config.bus.backend == BusBackend::Kafka);
         let engine = Engine::new(Parts {
-            store: database.store(),
+            store: store(&config, &database),
             media: media.clone(),
             inbox: Inbox::new(&config.media),
             bus,
@@ -208,6 +209,14 @@ impl Running {
         drop((self.warm, self.lock));
         Ok(ending)
     }
+}
+
+/// Returns the store that the engine works with.
+fn store(config: &Config, database: &Database) -> Arc<dyn Store> {
+    if config.telemetry.traces.endpoint.is_empty() {
+        return database.store();
+    }
+    Arc::new(Traced::new(database.store(), database.system()))
 }
 
 /// Makes the administrator's account at first start, and says so.

@@ -62,6 +62,14 @@ impl Database {
         }
     }
 
+    /// Returns what traces call it, as `db.system.name` in OpenTelemetry's conventions.
+    pub const fn system(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Cql(_) => "cassandra",
+        }
+    }
+
     /// Closes it, after what was begun.
     pub async fn close(self) {
         match self {

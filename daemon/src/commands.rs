@@ -12,7 +12,7 @@ use crate::cli::{Cli, Command};
 use crate::config::{Layers, SYSTEM_FILE, Settings, StoreBackend};
 use crate::failure::Failure;
 use crate::state_folder::{Places, StateFolder};
-use crate::telemetry;
+use crate::telemetry::{self, Traces};
 
 mod account;
 mod check;
@@ -65,6 +65,8 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
 struct Session {
     settings: Settings,
     folder: StateFolder,
+    /// Sends what is left at the end.
+    traces: Option<Traces>,
 }
 
 impl Session {
@@ -85,7 +87,9 @@ impl Session {
         if !is_daemon && settings.is_default("telemetry.filter") {
             QUIET.clone_into(&mut telemetry.filter);
         }
-        telemetry::start(&telemetry)?;
+        // Commands that end by themselves are nobody's service.
+        let traces = if is_daemon { Traces::start(&telemetry.traces)? } else { None };
+        telemetry::start(&telemetry, traces.as_ref())?;
         let given = |name: &str| std::env::var(name).ok();
         let places = Places {
             state_directory: given("STATE_DIRECTORY"),
@@ -93,7 +97,7 @@ impl Session {
             home: given("HOME"),
         };
         let folder = StateFolder::locate(&settings.config.state.folder, &places)?;
-        Ok(Self { settings, folder })
+        Ok(Self { settings, folder, traces })
     }
 
     /// Opens the database, which must be there; daemons may be using it.

@@ -2,7 +2,7 @@
 //!
 //! `deploy/scribed.toml` is the manual: every option with its default and one sentence. Layers, later
 //! ones win: defaults, `/etc/scribed/scribed.toml`, `--config` files in order, environment variables
-//! `SCRIBED_SECTION__KEY`, flags.
+//! `SCRIBED_SECTION__KEY`, flags. Three variables of OpenTelemetry's own count as well, below those.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,10 +11,12 @@ use scribed_engine::{PipelineConfig, StageConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::health;
+use crate::telemetry::traces;
 
 mod layers;
 mod origin;
 mod parts;
+mod standard;
 
 pub use layers::{Flag, Layers, SYSTEM_FILE, Settings};
 pub use origin::Effective;
@@ -52,7 +54,7 @@ pub struct Config {
     pub models: Models,
     /// Probes of its health, and metrics.
     pub health: health::Config,
-    /// Logs.
+    /// Logs and traces.
     pub telemetry: Telemetry,
     /// Pipelines: named lists of stages.
     pub pipelines: Vec<PipelineConfig>,
@@ -127,8 +129,8 @@ pub struct Models {
     pub folder: PathBuf,
 }
 
-/// Logs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Logs and traces.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
     /// How log lines are written.
@@ -136,11 +138,14 @@ pub struct Telemetry {
     /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or by part such as
     /// `info,scribed_engine=debug`.
     pub filter: String,
+    /// Where traces go.
+    pub traces: traces::Config,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        let traces = traces::Config::default();
+        Self { format: LogFormat::Text, filter: "info".to_owned(), traces }
     }
 }
 

@@ -5,7 +5,8 @@
 //! - [`state_folder`], [`secrets`], [`models`], [`stages`] find and check what a daemon needs.
 //! - [`workers`] says where stages run.
 //! - [`health`] answers probes and tells systemd; [`doctor`] looks at everything around the daemon.
-//! - [`app`] puts it together; [`lifecycle`] ends it in order; [`telemetry`] writes its log.
+//! - [`app`] puts it together; [`lifecycle`] ends it in order; [`telemetry`] writes its log
+//!   and sends its traces.
 //! - [`output`] and [`failure`] are how commands speak.
 #![forbid(unsafe_code)]
 

@@ -115,6 +115,10 @@ pub struct JobOptions {
     /// What the producer wants to see again in our events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// The W3C `traceparent` of its submission, which the spans of all work on it belong to; absent when
+    /// nobody traces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// One recording to be transcribed.

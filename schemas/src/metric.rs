@@ -79,6 +79,8 @@ metrics! {
         "Requests that were answered, by the class of the status: 2xx, 4xx, 5xx.";
     HTTP_SECONDS = "scribed_http_request_seconds", Histogram, [],
         "How long requests took from their head to the head of the answer, in seconds.";
+    SPANS_LOST = "scribed_spans_lost_total", Counter, ["reason"],
+        "Spans that no collector of traces got: the queue was full, or it did not take them.";
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ mod refusals;
 mod restart;
 /// Recordings are kept in a bucket, and the bucket has its days.
 mod s3;
+/// Spans go to a collector, and nothing secret with them.
+mod traces;
 /// The bus as producers and other programs have it.
 mod wire;
 /// When each word was spoken.

@@ -43,8 +43,19 @@ impl Wire {
     /// Sends to the topic of uploads; durable when it returns.
     #[track_caller]
     pub(crate) fn send(&self, key: impl Into<Vec<u8>>, payload: impl Into<Vec<u8>>) {
-        let headers = vec![("trace".to_owned(), vec![0xfe, 0])];
-        let message = Message { key: key.into(), headers, payload: payload.into(), at: now() };
+        self.publish(("trace", &[0xfe, 0]), key.into(), payload.into());
+    }
+
+    /// Sends as [`send`](Self::send) does, within a trace.
+    #[track_caller]
+    pub(crate) fn send_within(&self, trace: &str, key: &str, payload: String) {
+        self.publish(("traceparent", trace.as_bytes()), key.into(), payload.into());
+    }
+
+    #[track_caller]
+    fn publish(&self, (name, value): (&str, &[u8]), key: Vec<u8>, payload: Vec<u8>) {
+        let headers = vec![(name.to_owned(), value.to_vec())];
+        let message = Message { key, headers, payload, at: now() };
         self.runtime.block_on(self.bus.publish(UPLOADS, message)).unwrap();
     }
 

@@ -59,6 +59,10 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("landlock", &["scribed-worker"]),
     ("seccompiler", &["scribed-worker"]),
     ("figment", &["scribed"]),
+    // Everything else is instrumented with tracing alone; the tests are a collector.
+    ("tracing-opentelemetry", &["scribed"]),
+    ("opentelemetry-proto", &["scribed-tests"]),
+    ("opentelemetry*", &["scribed"]),
     ("symphonia*", &["scribed-stage-decode"]),
     ("rubato", &["scribed-stage-resample"]),
     ("webrtc-vad", &["scribed-stage-vad"]),

@@ -16,6 +16,7 @@ use hyper_util::service::TowerToHyperService;
 use scribed_schemas::metric;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 use warp::reply::Response;
 
 use crate::Api;
@@ -26,6 +27,7 @@ use crate::server::cors::Cors;
 use crate::server::heads::Doubt;
 use crate::server::peer::Peers;
 use crate::server::rest::{Lent, Linger, Rest, lend};
+use crate::server::trace;
 
 /// What stands between a connection and the routes.
 #[derive(Clone)]
@@ -79,7 +81,12 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let Self { lobby, peer, doubt } = self.clone();
-        Box::pin(async move { Ok(lobby.answer(request, peer, &doubt).await) })
+        Box::pin(async move {
+            let span = trace::begin(&request);
+            let response = lobby.answer(request, peer, &doubt).instrument(span.clone()).await;
+            trace::answered(&span, response.status());
+            Ok(response)
+        })
     }
 }
 

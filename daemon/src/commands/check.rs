@@ -77,7 +77,9 @@ pub(super) fn problems(session: &Session, stages: &Stages) -> Vec<String> {
         problems.extend(unopened.iter().map(ToString::to_string));
     }
     problems.extend(session.folder.check().err().map(|failure| failure.to_string()));
-    for checked in [backends::check(&session.settings.config), media_problem(session)] {
+    let config = &session.settings.config;
+    let traces = config.telemetry.traces.check();
+    for checked in [backends::check(config), media_problem(session), traces] {
         problems.extend(checked.err().map(|failure| told(&failure)));
     }
     problems

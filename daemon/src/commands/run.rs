@@ -12,10 +12,16 @@ use crate::lifecycle::Ending;
 /// # Errors
 /// What cannot be used, why, and what to do.
 pub(super) fn run(session: Session) -> Result<ExitCode, Failure> {
+    let Session { settings, folder, traces } = session;
     let runtime = runtime()?;
-    let app = App::build(session.settings.config, session.folder, runtime.handle())?;
+    let app = App::build(settings.config, folder, runtime.handle())?;
     let ending = runtime.block_on(async { app.start().await?.run().await.map_err(Failure::from) });
-    match ending? {
+    let ending = ending?;
+    if ending != Ending::Cut {
+        // Everything that is traced has ended.
+        drop(traces);
+    }
+    match ending {
         Ending::Drained => Ok(ExitCode::SUCCESS),
         Ending::Broken => Ok(ExitCode::FAILURE),
         Ending::Cut => {

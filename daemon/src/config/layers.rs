@@ -8,7 +8,7 @@ use figment::providers::Serialized;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::Config;
+use super::{Config, standard};
 use crate::failure::Failure;
 
 /// The file of the machine's administrator, read when it is there.
@@ -61,6 +61,9 @@ impl Layers {
         let mut figment = Figment::from(Serialized::defaults(Config::default()));
         for file in self.system.iter().filter(|file| file.exists()).chain(&self.files) {
             figment = figment.merge(Layer::file(file)?);
+        }
+        for (name, key, value) in standard::options(&self.variables)? {
+            figment = figment.merge(Layer { name, values: nested(key, value) });
         }
         let mut variables: Vec<Layer> = self.variables.iter().filter_map(Layer::variable).collect();
         variables.sort_by(|a, b| a.name.cmp(&b.name));

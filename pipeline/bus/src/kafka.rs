@@ -215,4 +215,8 @@ impl Bus for KafkaBus {
         let partitions = self.partitions(topic).await?;
         browse::open(&self.config, topic, partitions).await
     }
+
+    fn system(&self) -> &'static str {
+        "kafka"
+    }
 }

@@ -56,6 +56,11 @@ pub trait Bus: Send + Sync + Debug {
     /// This is for looking, beside consumers: it is no member of any group, takes no partition from
     /// one, and commits nothing. What it holds at a time does not grow with the topic.
     async fn browse(&self, topic: &str) -> Result<Box<dyn Browser>>;
+
+    /// Returns what traces call it, as `messaging.system` in OpenTelemetry's conventions.
+    fn system(&self) -> &'static str {
+        "scribed"
+    }
 }
 
 /// Reads a topic once, without a group.

@@ -13,6 +13,7 @@ use scribed_schemas::time::Timestamp;
 use scribed_store::{IdempotencyKey, NewJob, Store, Submitted};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::cancel::Attempts;
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ use crate::publisher::News;
 use crate::pulse::{Loop, Pulse};
 use crate::render::Rendered;
 use crate::runner::StageRunner;
+use crate::{spans, trace};
 
 /// Most waiting jobs that are counted.
 const MOST_COUNTED: u32 = 10_000;
@@ -131,6 +133,8 @@ impl Engine {
     pub async fn submit(&self, submission: Submission) -> Result<Submitted> {
         let Submission { owner, name, media, pipeline, options, priority, facts, .. } = submission;
         let plan = self.plans().plan(pipeline.as_deref())?;
+        let trace = options.trace.or_else(|| trace::traceparent(&Span::current()));
+        let options = JobOptions { trace, ..options };
         let now = self.now();
         let job = NewJob {
             id: JobId(self.new_id()),
@@ -149,8 +153,13 @@ impl Engine {
         };
         let submitted = self.store().submit(job).await?;
         self.shared.work.notify_one();
-        if let Submitted::Created(job) = &submitted {
-            self.has_news(job.id);
+        match &submitted {
+            Submitted::Created(job) => {
+                spans::about(job.id);
+                self.has_news(job.id);
+            }
+            Submitted::Existing(job) => spans::about(job.id),
+            Submitted::Conflict | Submitted::ActiveJob(_) => {}
         }
         Ok(submitted)
     }

@@ -13,9 +13,11 @@ use scribed_bus::{Consumer, Delivery};
 use scribed_schemas::event::UPLOADS;
 use scribed_schemas::id::JobId;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::engine::Engine;
 use crate::pulse::Loop;
+use crate::{spans, trace};
 
 mod envelope;
 mod event;
@@ -82,6 +84,17 @@ async fn take(
     delivery: Delivery,
     open: &mut Vec<Open>,
 ) -> scribed_bus::Result<()> {
+    let span = spans::intake(engine.bus().as_ref(), &delivery, GROUP);
+    handle(engine, stop, consumer, delivery, open).instrument(span).await
+}
+
+async fn handle(
+    engine: &Engine,
+    stop: &CancellationToken,
+    consumer: &mut dyn Consumer,
+    delivery: Delivery,
+    open: &mut Vec<Open>,
+) -> scribed_bus::Result<()> {
     let (partition, offset) = (delivery.partition, delivery.offset);
     while !stop.is_cancelled() {
         engine.shared.pulse.beat(Loop::Intake);
@@ -94,6 +107,7 @@ async fn take(
             }
             Ok(Taken { .. }) => return consumer.ack(partition, offset).await,
             Err(Refusal::Bad { reason, detail }) => {
+                trace::failed(&Span::current(), reason);
                 tracing::warn!(
                     topic = delivery.topic,
                     partition,

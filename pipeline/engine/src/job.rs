@@ -24,6 +24,7 @@ use scribed_schemas::time::Timestamp;
 use scribed_store::{FactsNote, Outcome};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::cancel::CancelFlag;
 use crate::engine::Engine;
@@ -33,6 +34,7 @@ use crate::measure;
 use crate::plan::{Options, Plan};
 use crate::retry;
 use crate::runner::Recording;
+use crate::spans;
 
 mod lease;
 mod pass;
@@ -99,6 +101,7 @@ struct Material<'a> {
 
 /// Makes one attempt at a claimed job and settles it.
 pub(crate) async fn attempt(engine: Engine, job: Job, stop: CancellationToken) -> Ended {
+    let span = spans::attempt(&job, engine.now());
     let flag = CancelFlag::new();
     let _listed = engine.shared.attempts.enter(job.id, job.fence, flag.clone());
     let _stops_with_us = flag.trip_on_drop();
@@ -113,7 +116,7 @@ pub(crate) async fn attempt(engine: Engine, job: Job, stop: CancellationToken) -
         flag,
         stop,
     };
-    attempt.run().await
+    attempt.run().instrument(span).await
 }
 
 impl Attempt {
@@ -136,6 +139,7 @@ impl Attempt {
         if let Outcome::Retry { fault, .. } = &outcome {
             measure::failed(fault.code);
         }
+        spans::outcome(&outcome);
         self.settle(outcome).await;
         if is_away { Ended::Away } else { Ended::Settled }
     }
@@ -233,6 +237,7 @@ impl Attempt {
         }
         if let Some(job) = self.finish(outcome).await {
             tracing::info!(job = %job.id, state = job.state.as_str(), "work ends");
+            spans::settled(&job);
             if job.state.is_terminal() {
                 measure::ended(&job);
             }

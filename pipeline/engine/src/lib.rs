@@ -51,6 +51,7 @@ pub mod plan;
 pub mod runner;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod trace;
 
 mod burial;
 mod engine;
@@ -63,6 +64,7 @@ mod pulse;
 mod render;
 mod retry;
 mod scheduler;
+mod spans;
 
 pub use cancel::CancelFlag;
 pub use clock::{Clock, SystemClock};

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use scribed_media::MediaReader;
 use scribed_schemas::audio::MediaFacts;
+use tracing::Instrument as _;
 
 use crate::cancel::CancelFlag;
 use crate::engine::Engine;
 use crate::error::{Error, ProbeError};
 use crate::plan::Options;
 use crate::runner::{Reason, Recording, RunError, Watch};
+use crate::spans;
 
 /// See [`Engine::probe`].
 pub(crate) async fn probe(
@@ -41,7 +43,7 @@ pub(crate) async fn probe(
         media_type: content_type.to_owned(),
     };
     let limit = Duration::from_millis(engine.config().probe_ms);
-    let run = engine.runner().probe(first, recording, watch.clone());
+    let run = engine.runner().probe(first, recording, watch.clone()).instrument(spans::probe());
     let ended = tokio::time::timeout(limit, run).await.unwrap_or(Ok(()));
     let found = watch.findings.now().facts;
     match ended {

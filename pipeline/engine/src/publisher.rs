@@ -29,9 +29,12 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::clock::rfc3339;
 use crate::engine::Engine;
+use crate::spans;
+use crate::trace::{self, HEADER};
 
 /// Jobs that are told of at the same time.
 const AT_ONCE: usize = 8;
@@ -308,8 +311,15 @@ async fn publish(
 ) -> Result<(), Trouble> {
     let payload = serde_json::to_vec(event)?;
     let key = job.id.to_string().into_bytes();
-    let message = Message { key, headers: Vec::new(), payload, at: engine.now() };
-    Ok(engine.bus().publish(topic, message).await?)
+    let span = spans::publishing(engine.bus().as_ref(), topic, job);
+    let parent = trace::traceparent(&span).map(|parent| (HEADER.to_owned(), parent.into_bytes()));
+    let headers = parent.into_iter().collect();
+    let message = Message { key, headers, payload, at: engine.now() };
+    let published = engine.bus().publish(topic, message).instrument(span.clone()).await;
+    if published.is_err() {
+        trace::failed(&span, "bus");
+    }
+    Ok(published?)
 }
 
 /// Returns an error with its causes in one line.

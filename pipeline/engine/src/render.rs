@@ -7,11 +7,13 @@ use scribed_schemas::id::JobId;
 use scribed_schemas::job::{Job, JobState};
 use scribed_schemas::transcript::Segments;
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use crate::engine::Engine;
 use crate::error::{Error, RenderError};
 use crate::plan::Options;
 use crate::runner::{Document, Part, Watch};
+use crate::spans;
 
 /// Chunks that are read from the store at once.
 const PAGE: u32 = 100;
@@ -36,6 +38,15 @@ pub(crate) async fn render(
     id: JobId,
     format: &str,
 ) -> Result<Rendered, RenderError> {
+    let span = spans::rendering(id, format);
+    let rendered = make(engine, id, format).instrument(span.clone()).await;
+    if let Ok(document) = &rendered {
+        spans::rendered(&span, document);
+    }
+    rendered
+}
+
+async fn make(engine: &Engine, id: JobId, format: &str) -> Result<Rendered, RenderError> {
     let job = engine.store().job(id).await?.ok_or(RenderError::NoSuchJob(id))?;
     let plan = engine.plans().plan(Some(&job.pipeline))?;
     let part = plan.renderer(format, &options(engine, &job).await?);

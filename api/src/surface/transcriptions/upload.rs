@@ -13,6 +13,7 @@ use scribed_schemas::media::Media;
 use scribed_store::{IdempotencyKey, Submitted};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tracing::Instrument as _;
 use warp::Filter;
 
 use crate::Api;
@@ -65,7 +66,7 @@ async fn handle(caller: Answer<Caller>, headers: HeaderMap, body: Body, api: Api
     let Some(form) = form else { return Err(missing()) };
     let received = receive(&api, form).await?;
     let work = accept(api.clone(), account.id, received, key);
-    api.shared.tasks.spawn(work).await.unwrap_or_else(|error| {
+    api.shared.tasks.spawn(work.in_current_span()).await.unwrap_or_else(|error| {
         tracing::error!(%error, "accepting an upload ended early");
         Err(Refusal::Internal)
     })

@@ -19,6 +19,7 @@ use super::{Attempt, Material, Stopped, Work, fault};
 use crate::cancel::CancelFlag;
 use crate::config::Config;
 use crate::runner::{Chunk, Cut, Reason, RunError, Watch};
+use crate::spans;
 
 /// What the pass knows while it goes on.
 #[derive(Debug)]
@@ -58,7 +59,8 @@ impl Attempt {
         };
         let watch = Watch { cancel: pass.head.clone(), ..self.watch() };
         let runner = self.engine.runner();
-        let mut cutting = runner.cut(plan.head(&options), recording, sender, watch);
+        let cutting = runner.cut(plan.head(&options), recording, sender, watch);
+        let mut cutting = std::pin::pin!(spans::cutting(cutting));
         let part = plan.recogniser(&options);
         let mut idle: Vec<Slot> = (0..slots).map(|_| Slot::default()).collect();
         let mut busy = FuturesUnordered::new();

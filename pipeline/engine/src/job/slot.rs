@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use scribed_schemas::audio::MODEL_RATE;
 use scribed_schemas::transcript::{SEGMENTS_SCHEMA, Segments};
+use tracing::Instrument as _;
 
 use super::tally::Gap;
 use super::{Attempt, Stopped};
 use crate::measure::{self, BusySlot};
 use crate::plan::CHUNK_LIMIT_SECS;
 use crate::runner::{Chunk, Part, Reason, Recogniser, RunError, Watch};
+use crate::spans;
 
 /// Most samples of a chunk.
 pub(super) const MOST_SAMPLES: usize = (CHUNK_LIMIT_SECS * MODEL_RATE) as usize;
@@ -118,11 +120,14 @@ impl Attempt {
         };
         let _busy = BusySlot::new();
         let begun = Instant::now();
-        let text = recogniser.recognise(Arc::clone(chunk)).await;
+        let span = spans::recognition(chunk);
+        let text = recogniser.recognise(Arc::clone(chunk)).instrument(span.clone()).await;
         let text = text.and_then(|text| checked(text, chunk, part));
+        let took = begun.elapsed();
         if text.is_ok() {
-            measure::recognised(chunk, begun.elapsed());
+            measure::recognised(chunk, took);
         }
+        spans::recognised(&span, chunk, &text, took);
         Ok(text)
     }
 
