@@ -194,6 +194,8 @@ impl Running {
         let Self { listener, api, engine, database, node, folder, health, guardian, .. } = self;
         let lifecycle = Lifecycle::default();
         lifecycle.start("http", |stop| scribed_api::serve(listener, api, stop));
+        let keeper = engine.clone();
+        lifecycle.start("orphans", |stop| async move { keeper.remove_orphans(stop).await });
         lifecycle.start("engine", |stop| async move { engine.run(stop).await });
         lifecycle.start("node number", |stop| node.keep(stop));
         lifecycle.start("health", |stop| health.look(guardian.measures(), stop));

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::id::{AccountId, MediaId};
 use crate::time::Timestamp;
 
+/// Folder of the recordings that came over HTTP: each under its own id.
+pub const RECORDINGS: &str = "recordings";
+
 /// One stored recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
@@ -22,4 +25,32 @@ pub struct Media {
     pub size: u64,
     /// When it was stored.
     pub created: Timestamp,
+}
+
+impl MediaId {
+    /// Returns the key of a recording that came over HTTP.
+    pub fn key(self) -> String {
+        format!("{RECORDINGS}/{self}")
+    }
+
+    /// Returns the recording that has a key; `None` where it did not come over HTTP.
+    pub fn of_key(key: &str) -> Option<Self> {
+        let (folder, id) = key.split_once('/')?;
+        let id = id.parse().ok().map(Self)?;
+        // What is written otherwise, such as with a sign, is not ours.
+        (folder == RECORDINGS && id.key() == key).then_some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_leads_back_to_its_recording() {
+        assert_eq!(MediaId::of_key(&MediaId(42).key()), Some(MediaId(42)));
+        for other in ["events/42", "recordings/042", "recordings/+42", "recordings/4/2", "42", ""] {
+            assert_eq!(MediaId::of_key(other), None, "{other}");
+        }
+    }
 }

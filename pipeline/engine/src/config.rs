@@ -46,6 +46,12 @@ pub struct Config {
     pub probe_bytes: u64,
     /// Longest time for a probe, in milliseconds.
     pub probe_ms: u64,
+    /// How long a recording may lie in the media store without a job before it is removed, in seconds;
+    /// 0: for ever. The same on every host.
+    ///
+    /// A crash, or a store that is away, may leave one. An upload that needs half as long to become a
+    /// job is refused, so that it is not taken for one of these.
+    pub orphan_secs: u64,
     /// Whether upload events are taken from the bus.
     pub intake: bool,
     /// Whether changes of state and finished text are published on the bus. Absent: where others can
@@ -76,6 +82,7 @@ impl Default for Config {
             probes: 4,
             probe_bytes: 5_000_000,
             probe_ms: 2_000,
+            orphan_secs: 300,
             intake: true,
             publish: None,
             transcript_event_bytes: 700_000,
@@ -112,6 +119,11 @@ impl Config {
     /// Returns how long to wait for chunks in the recogniser at a stop.
     pub(crate) fn drain_timeout(&self) -> Duration {
         Duration::from_secs(self.drain_timeout_secs)
+    }
+
+    /// Returns how long a recording may lie without a job; none: for ever.
+    pub(crate) fn orphan_age(&self) -> Option<Duration> {
+        Some(Duration::from_secs(self.orphan_secs)).filter(|age| !age.is_zero())
     }
 
     /// Returns a count that must not be zero as a size.

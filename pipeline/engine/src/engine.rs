@@ -136,6 +136,7 @@ impl Engine {
         let trace = options.trace.or_else(|| trace::traceparent(&Span::current()));
         let options = JobOptions { trace, ..options };
         let now = self.now();
+        crate::orphans::in_time(self, &media, now)?;
         let job = NewJob {
             id: JobId(self.new_id()),
             owner,
@@ -232,6 +233,15 @@ impl Engine {
             work_is_over.cancel();
         };
         tokio::join!(work, crate::publisher::run(self, &work_is_over));
+    }
+
+    /// Removes recordings that no job has: soon after the start, when a crash may have left some, and
+    /// once a day; until `stop`.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have removed some; the others are found by the next one.
+    pub async fn remove_orphans(&self, stop: CancellationToken) {
+        crate::orphans::run(self, &stop).await;
     }
 
     /// Returns how long ago each loop of a running engine came round.

@@ -58,6 +58,7 @@ mod engine;
 mod intake;
 mod job;
 mod measure;
+mod orphans;
 mod probe;
 mod publisher;
 mod pulse;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 
 use crate::error::ErrorKind;
 use crate::store::{MediaReader, MediaStore};
@@ -38,6 +39,7 @@ macro_rules! media_conformance {
             keys_that_lead_elsewhere_are_refused_by_every_call,
             writes_side_by_side_do_not_mix,
             a_recording_without_bytes_is_one,
+            recordings_are_listed_by_their_folder,
         }
     };
 }
@@ -237,4 +239,24 @@ pub async fn a_recording_without_bytes_is_one(store: &dyn MediaStore) {
     assert_eq!(writer.finish().await.expect("a write ends"), 0);
     let reader = open(store, "a/1").await;
     assert!(reader.is_empty() && read(reader.as_ref()).is_empty());
+}
+
+/// A list has every recording of a folder once, and none that is still being written.
+pub async fn recordings_are_listed_by_their_folder(store: &dyn MediaStore) {
+    assert!(keys(store, "a").await.is_empty(), "a folder that is not there has none");
+    for key in ["a/1", "a/b/2", "a/3", "b/4", "ab/5"] {
+        write(store, key, &pattern(10), 10).await;
+    }
+    let writer = store.create("a/6").await.expect("a write begins");
+    assert_eq!(keys(store, "a").await, ["a/1", "a/3", "a/b/2"]);
+    writer.finish().await.expect("a write ends");
+    store.delete("a/3").await.expect("it is deleted");
+    assert_eq!(keys(store, "a").await, ["a/1", "a/6", "a/b/2"]);
+}
+
+/// Lists the keys of a folder, sorted.
+async fn keys(store: &dyn MediaStore, folder: &str) -> Vec<String> {
+    let mut keys: Vec<_> = store.keys(folder).try_collect().await.expect("the store lists");
+    keys.sort();
+    keys
 }

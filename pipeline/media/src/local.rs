@@ -14,8 +14,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use object_store::local::LocalFileSystem;
-use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -92,6 +94,16 @@ impl MediaStore for LocalMedia {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(Error::caused(format!("delete {key}"), error)),
         }
+    }
+
+    fn keys(&self, folder: &str) -> BoxStream<'static, Result<String>> {
+        let attempt = format!("list the media folder {}", self.folder.join(folder).display());
+        // Files that a write in progress goes to are not listed.
+        let listed = self.files.list(Some(&folder.into())).map(move |found| match found {
+            Ok(found) => Ok(found.location.to_string()),
+            Err(error) => Err(Error::caused(attempt.clone(), error)),
+        });
+        listed.boxed()
     }
 
     async fn sweep(&self) -> Result<u64> {

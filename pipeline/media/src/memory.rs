@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key;
@@ -53,6 +55,13 @@ impl MediaStore for MemoryMedia {
         key::check(key)?;
         self.lock().remove(key);
         Ok(())
+    }
+
+    fn keys(&self, folder: &str) -> BoxStream<'static, Result<String>> {
+        let inside =
+            |key: &String| key.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+        let keys: Vec<_> = self.lock().keys().filter(|key| inside(key)).cloned().map(Ok).collect();
+        stream::iter(keys).boxed()
     }
 
     async fn sweep(&self) -> Result<u64> {

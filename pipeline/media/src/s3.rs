@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::client::{HttpConnector, SpawnedReqwestConnector};
 use object_store::path::Path;
@@ -158,6 +160,19 @@ impl MediaStore for S3Media {
                 failure => Err(failure.while_trying(format!("delete {key}"))),
             },
         }
+    }
+
+    fn keys(&self, folder: &str) -> BoxStream<'static, Result<String>> {
+        let (media, prefix) = (self.clone(), self.prefix());
+        let attempt = format!("list {folder} in the bucket {:?}", self.0.config.bucket);
+        let listed = self.0.store.list(Some(&self.path(folder))).map(move |found| {
+            // A list goes on as long as somebody reads it, on a thread that the store keeps.
+            let _thread = &media.0.io;
+            let found = found.map_err(|error| Failure::of(&error).while_trying(&attempt))?;
+            let place = found.location.as_ref();
+            Ok(place.strip_prefix(&prefix).unwrap_or(place).to_owned())
+        });
+        listed.boxed()
     }
 
     async fn sweep(&self) -> Result<u64> {

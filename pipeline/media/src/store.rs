@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 
 use crate::error::Result;
 
@@ -27,6 +28,12 @@ pub trait MediaStore: Send + Sync + Debug {
 
     /// Deletes a recording; a missing one is no error.
     async fn delete(&self, key: &str) -> Result<()>;
+
+    /// Lists the keys of the recordings in a folder, in no order and without holding them all.
+    ///
+    /// A recording that is still being written has none; one that comes or goes meanwhile may be
+    /// listed or not. A folder that is not there has no recordings.
+    fn keys(&self, folder: &str) -> BoxStream<'static, Result<String>>;
 
     /// Removes what interrupted writes of an earlier process left, and returns how many; called once
     /// at start, before anything is written.

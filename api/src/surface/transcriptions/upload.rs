@@ -93,7 +93,7 @@ async fn receive(api: &Api, mut form: Form) -> Answer<Received> {
 /// Streams a part into the media store.
 async fn store(api: &Api, part: &mut Part<'_>) -> Answer<Received> {
     let media = MediaId(api.shared.engine.new_id());
-    let key = format!("recordings/{media}");
+    let key = media.key();
     let mut writer = api.shared.engine.media().create(&key).await?;
     let mut digest = Sha256::new();
     while let Some(bytes) = part.next().await? {

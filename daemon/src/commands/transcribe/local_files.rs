@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use scribed_media::{Error, ErrorKind, MediaReader, MediaStore, MediaWriter, Result};
 
 /// Files by their number.
@@ -73,6 +75,10 @@ impl MediaStore for LocalFiles {
 
     async fn delete(&self, key: &str) -> Result<()> {
         Err(Self::read_only("delete", key))
+    }
+
+    fn keys(&self, folder: &str) -> BoxStream<'static, Result<String>> {
+        stream::iter([Err(Self::read_only("list", folder))]).boxed()
     }
 
     async fn sweep(&self) -> Result<u64> {

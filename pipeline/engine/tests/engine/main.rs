@@ -4,6 +4,7 @@ mod exports;
 mod faults;
 mod intake;
 mod jobs;
+mod orphans;
 mod probes;
 mod publishing;
 mod stops;

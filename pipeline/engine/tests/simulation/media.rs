@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use scribed_media::{Error, ErrorKind, MediaReader, MediaStore, MediaWriter, Result};
 
 use crate::life::Access::{Read, Write};
@@ -65,6 +66,10 @@ impl MediaStore for SimMedia {
 
     async fn delete(&self, key: &str) -> Result<()> {
         around(&self.life, "delete", Write, self.life.sim.recordings.delete(key)).await
+    }
+
+    fn keys(&self, folder: &str) -> BoxStream<'static, Result<String>> {
+        self.life.sim.recordings.keys(folder)
     }
 
     async fn sweep(&self) -> Result<u64> {
