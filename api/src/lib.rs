@@ -15,6 +15,9 @@ mod answer;
 mod auth;
 pub mod config;
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod idempotency;
 mod limits;
 mod multipart;

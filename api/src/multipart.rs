@@ -19,9 +19,9 @@ use crate::limits::{Body, BodyError};
 /// Bytes of boundaries, headers and preamble in all, plus what the parser holds back at a time.
 const OVERHEAD: u64 = 256 * 1024;
 /// Parts of a form; ours have one.
-const MOST_PARTS: u32 = 64;
+pub(crate) const MOST_PARTS: u32 = 64;
 /// Longest file name, in characters.
-const LONGEST_NAME: usize = 255;
+pub(crate) const LONGEST_NAME: usize = 255;
 
 /// A form in the middle of being read.
 #[derive(Debug)]

@@ -40,6 +40,8 @@ const OURS: &[(&str, &[&str])] = &[
     ("scribed", &["scribed-*"]),
     // The tests drive the binary; their checker reads what it left in store and bus.
     ("scribed-tests", &["scribed-schemas", "scribed-store", "scribed-bus", "scribed-test-s3"]),
+    // The fuzzer stands outside the workspace and has all that it is about.
+    ("scribed-fuzz", &["scribed-*"]),
     ("scribed-test-*", &["scribed-abi", "scribed-plugin", "scribed-schemas"]),
 ];
 

@@ -21,6 +21,8 @@ use crate::{spans, trace};
 
 mod envelope;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod json;
 
 use event::{Refusal, Taken};

@@ -73,6 +73,9 @@ pub use config::Config;
 pub use engine::{Engine, Parts, Submission};
 pub use error::{Error, ProbeError, RenderError, Result};
 pub use findings::Findings;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use intake::fuzzing;
 pub use plan::CHUNK_LIMIT_SECS;
 pub use plan::{PipelineConfig, PlanError, Plans, StageConfig};
 pub use pulse::Loop;

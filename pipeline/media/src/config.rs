@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "s3")]
 use crate::s3::S3Config;
 
 /// Settings of the media store.
@@ -27,6 +28,7 @@ pub struct Config {
     /// Largest file that is taken from there, in bytes.
     pub max_inbox_bytes: u64,
     /// The bucket.
+    #[cfg(feature = "s3")]
     pub s3: S3Config,
 }
 
@@ -39,6 +41,7 @@ impl Default for Config {
             shared: false,
             inbox: Vec::new(),
             max_inbox_bytes: 10 * 1024 * 1024 * 1024,
+            #[cfg(feature = "s3")]
             s3: S3Config::default(),
         }
     }

@@ -15,6 +15,7 @@ pub mod error;
 pub mod inbox;
 pub mod local;
 pub mod memory;
+#[cfg(feature = "s3")]
 pub mod s3;
 pub mod store;
 
@@ -25,5 +26,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use inbox::{Inbox, InboxError};
 pub use local::LocalMedia;
 pub use memory::MemoryMedia;
+#[cfg(feature = "s3")]
 pub use s3::{S3Config, S3Media};
 pub use store::{MediaReader, MediaStore, MediaWriter};

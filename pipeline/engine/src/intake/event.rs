@@ -22,9 +22,9 @@ use crate::engine::{Engine, Submission};
 use crate::error::Error;
 
 /// Longest id of a producer, in characters.
-const LONGEST_ID: usize = 200;
+pub(super) const LONGEST_ID: usize = 200;
 /// Most bytes of a recording inside an event.
-const MOST_INLINE_BYTES: usize = 512 * 1024;
+pub(super) const MOST_INLINE_BYTES: usize = 512 * 1024;
 
 /// A job that stands for an event.
 #[derive(Debug, Clone, Copy)]
@@ -97,13 +97,14 @@ pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Re
 
 /// Returns what tells one event from another under the same id: everything that it says, whatever its
 /// envelope and the order of its members.
-fn digest(event: &UploadEvent) -> String {
+pub(super) fn digest(event: &UploadEvent) -> String {
     // A shape of texts alone can always be written.
     let canonical = serde_json::to_vec(event).unwrap_or_default();
     hex::encode(Sha256::digest(canonical))
 }
 
-fn parse(message: &Message) -> Result<UploadEvent, Refusal> {
+/// Reads an event, and refuses what never will be one.
+pub(super) fn parse(message: &Message) -> Result<UploadEvent, Refusal> {
     let document = envelope::open(message).map_err(|detail| bad("malformed", detail))?;
     // The version decides how to read the rest, so it is looked at first.
     let schema = document.get("schema").and_then(Value::as_str).unwrap_or("none");
@@ -219,7 +220,7 @@ async fn size_of(engine: &Engine, key: &str) -> Result<u64, Refusal> {
 }
 
 /// Reads the recording inside an event.
-fn inline(data: &str) -> Result<Bytes, Refusal> {
+pub(super) fn inline(data: &str) -> Result<Bytes, Refusal> {
     let limit = format!("a recording inside an event has at most {MOST_INLINE_BYTES} bytes");
     if data.len() / 4 * 3 > MOST_INLINE_BYTES + 3 {
         return Err(bad("too_large", limit));
