@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test from a fresh clone and closes with a count. Arguments go to `cargo test`.
 #
-# With --long as its first argument the proofs of tests/chaos run in the form whose figures count, which
-# takes some tens of minutes; see tests/RESULTS.md.
+# With --long as its first argument the proofs of tests/chaos and tests/faults run in the form whose
+# figures count, which takes some tens of minutes; see tests/RESULTS.md.
 #
 # A Kafka and a Cassandra are started for it (see tests/services), unless SCRIBED_TEST_KAFKA or
 # SCRIBED_TEST_CASSANDRA names one. Suites that lack theirs are skipped and named at the end; with
@@ -19,6 +19,8 @@ install_prerequisites curl jq || exit 1
 # The unit is looked at by systemd's own tool, and a database is locked by another program.
 command -v systemd-analyze >/dev/null || install_packages systemd || exit 1
 command -v python3 >/dev/null || install_packages python3 || exit 1
+# The daemon is killed between its system calls.
+command -v strace >/dev/null || install_packages strace || exit 1
 install_services_prerequisites ||
     echo "going on; suites that need Kafka or Cassandra may be skipped" >&2
 

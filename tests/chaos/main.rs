@@ -9,6 +9,8 @@
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use scribed_tests::sound;
+
 /// A cluster at work, with its clients.
 mod bench;
 /// Who looks at a cluster all the time.
@@ -17,8 +19,6 @@ mod observer;
 mod proxy;
 /// Services of one test's own.
 mod services;
-/// Recordings whose text is known.
-mod sound;
 
 /// Brokers are killed, paused and cut off.
 mod broker;

@@ -17,8 +17,6 @@ mod cluster;
 mod dead_letters;
 /// What a daemon makes when it starts on nothing, and what it logs.
 mod first_start;
-/// The disk runs full under a daemon, and empty again.
-mod full_disk;
 /// How the daemon is, asked by probes and told to systemd.
 mod health;
 /// A recording goes in, in any container, and text and documents come out.

@@ -273,8 +273,14 @@ impl Daemon {
     /// Starts a daemon that has ended again, on the same state.
     #[track_caller]
     pub fn start_again(&mut self) {
-        self.child = self.setup.spawn(self.state.path());
+        self.begin_again();
         self.wait_until_ready();
+    }
+
+    /// Starts it again without waiting until it answers: for those who kill it before.
+    #[track_caller]
+    pub fn begin_again(&mut self) {
+        self.child = self.setup.spawn(self.state.path());
     }
 
     /// Sends a signal.
@@ -291,8 +297,9 @@ impl Daemon {
         eventually("the daemon ends", || child.try_wait().expect("our child can be waited for"))
     }
 
+    /// Waits until it answers.
     #[track_caller]
-    fn wait_until_ready(&mut self) {
+    pub fn wait_until_ready(&mut self) {
         let file = self.seen.join("listen");
         let child = &mut self.child;
         let log = self.state.path().join("test.log");

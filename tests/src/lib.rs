@@ -4,7 +4,7 @@
 //! who uses it over HTTP; [`Program`] runs the other commands. [`eventually`] waits for conditions,
 //! the only waiting there is. [`audio`] are the recordings, [`errors`] tells how far a text is off.
 //! [`Cluster`] is what several daemons share, [`Bucket`] a bucket for their recordings; [`checker`] tells
-//! whether a cluster lost or repeated anything. [`is_long`] tells how much to do. [`Report`] is what
+//! whether a cluster lost or repeated anything, [`sound`] are recordings whose text is known. [`is_long`] tells how much to do. [`Report`] is what
 //! benchmarks print.
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a harness panics wherever a test must fail")]
@@ -19,6 +19,7 @@ pub mod daemon;
 pub mod length;
 pub mod program;
 pub mod report;
+pub mod sound;
 pub mod text;
 pub mod wait;
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use scribed_bus::{KafkaBus, KafkaConfig};
 use scribed_schemas::event::{DEAD_LETTERS, STATES, TRANSCRIPTS, UPLOADS};
 use scribed_schemas::job::Job;
-use scribed_store::{CqlConfig, CqlStore, Store};
+use scribed_store::{CqlConfig, CqlStore, SqliteConfig, SqliteStore, Store};
 use serde::Deserialize;
 
 use super::evidence::{Evidence, Known};
@@ -99,6 +99,23 @@ pub async fn collect(folder: &Path) -> Result<Evidence> {
         letters: bus.records(DEAD_LETTERS).await?,
         jobs: jobs(&store).await?,
         files: files(&place.media.folder)?,
+    })
+}
+
+/// Collects everything that can be seen of one daemon that keeps its state in a folder; it may run.
+///
+/// # Errors
+/// Says what could not be read.
+pub async fn collect_state(state: &Path, said: &Path) -> Result<Evidence> {
+    let database = state.join("scribed.db");
+    let opened =
+        tokio::task::spawn_blocking(move || SqliteStore::open(&database, &SqliteConfig::default()));
+    let store = opened.await??;
+    Ok(Evidence {
+        said: log::read(said).context("read the log of the clients")?,
+        jobs: jobs(&store).await?,
+        files: files(&state.join("media"))?,
+        ..Evidence::default()
     })
 }
 
