@@ -69,7 +69,7 @@ impl MediaStore for SimMedia {
     }
 
     fn keys(&self, folder: &str) -> BoxStream<'static, Result<String>> {
-        self.life.sim.recordings.keys(folder)
+        MediaStore::keys(&self.life.sim.recordings, folder)
     }
 
     async fn sweep(&self) -> Result<u64> {
