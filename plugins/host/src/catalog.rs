@@ -75,15 +75,13 @@ impl Loading {
     }
 
     fn add(&mut self, file: &Path, search: &Search) {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let pin = search.pins.get(name.as_ref()).map(String::as_str);
-        if let Err(reason) = self.try_add(file, pin) {
+        if let Err(reason) = self.try_add(file, &search.pins) {
             self.refuse(file, reason);
         }
     }
 
-    fn try_add(&mut self, file: &Path, pin: Option<&str>) -> Result<(), Reason> {
-        let real = trust::check(file, pin)?;
+    fn try_add(&mut self, file: &Path, pins: &BTreeMap<String, String>) -> Result<(), Reason> {
+        let real = trust::check(file, pins)?;
         if !self.seen.insert(real.clone()) {
             return Ok(());
         }

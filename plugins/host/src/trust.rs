@@ -1,6 +1,7 @@
 //! Trust: loading a library runs its code, so nobody but root or us may be able to change it.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, Metadata},
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -14,6 +15,9 @@ use crate::Reason;
 
 /// Everybody may write.
 const OTHERS_WRITE: u32 = 0o002;
+
+/// Only the owner of a file may rename or remove it.
+const STICKY: u32 = 0o1000;
 
 /// The group may write.
 const GROUP_WRITE: u32 = 0o020;
@@ -33,11 +37,15 @@ struct Rights {
     mode: u32,
 }
 
-/// Checks a library and the folders that lead to it; returns its path without symbolic links.
+/// Most links from one to the next; the kernel follows as many.
+const MOST_LINKS: usize = 40;
+
+/// Checks a library, the folders that lead to it, and its content where it is pinned by its name;
+/// returns its path without symbolic links.
 ///
 /// # Errors
 /// The reason to refuse it.
-pub(crate) fn check(path: &Path, pin: Option<&str>) -> Result<PathBuf, Reason> {
+pub(crate) fn check(path: &Path, pins: &BTreeMap<String, String>) -> Result<PathBuf, Reason> {
     let us = Us { user: geteuid().as_raw(), group: getegid().as_raw() };
     let real = fs::canonicalize(path).map_err(Reason::Unreadable)?;
     let file = fs::metadata(&real).map_err(Reason::Unreadable)?;
@@ -46,19 +54,52 @@ pub(crate) fn check(path: &Path, pin: Option<&str>) -> Result<PathBuf, Reason> {
     }
     rights(us, "the file", Rights::of(&file))?;
     // The folder where a link lies decides which file is loaded, that of the file which content.
-    let here = Path::new(".");
-    let link_folder = path.parent().map(|p| if p.as_os_str().is_empty() { here } else { p });
-    for folder in [link_folder, real.parent()].into_iter().flatten() {
-        let metadata = fs::metadata(folder).map_err(Reason::Unreadable)?;
-        rights(us, &format!("its folder {}", folder.display()), Rights::of(&metadata))?;
+    for link in links(path)? {
+        folders(us, &link)?;
     }
-    if let Some(expected) = pin {
+    folders(us, &real)?;
+    let name = real.file_name().unwrap_or_default().to_string_lossy();
+    let link_name = path.file_name().unwrap_or_default().to_string_lossy();
+    // A pin holds under the name of a link and under that of the file behind it.
+    for expected in [&link_name, &name].into_iter().filter_map(|name| pins.get(name.as_ref())) {
         let actual = sha256(&real).map_err(Reason::Unreadable)?;
         if !actual.eq_ignore_ascii_case(expected.trim()) {
-            return Err(Reason::Pin { expected: expected.to_owned(), actual });
+            return Err(Reason::Pin { expected: expected.clone(), actual });
         }
     }
     Ok(real)
+}
+
+/// Returns the path and what it leads to link by link, without the file at the end.
+fn links(path: &Path) -> Result<Vec<PathBuf>, Reason> {
+    let mut links = Vec::new();
+    let mut at = path.to_owned();
+    while let Ok(target) = fs::read_link(&at) {
+        if links.len() == MOST_LINKS {
+            return Err(Reason::Unreadable(io::ErrorKind::TooManyLinks.into()));
+        }
+        let next = at.parent().unwrap_or(Path::new("")).join(target);
+        links.push(std::mem::replace(&mut at, next));
+    }
+    Ok(links)
+}
+
+/// Checks the folder that a path lies in, and that nobody can put another one in its place.
+fn folders(us: Us, path: &Path) -> Result<(), Reason> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let metadata = fs::metadata(folder).map_err(Reason::Unreadable)?;
+    rights(us, &format!("its folder {}", folder.display()), Rights::of(&metadata))?;
+    let real = fs::canonicalize(folder).map_err(Reason::Unreadable)?;
+    for above in real.ancestors().skip(1) {
+        let mode = Rights::of(&fs::metadata(above).map_err(Reason::Unreadable)?).mode;
+        // In a folder such as /tmp nobody can rename what is another's.
+        if mode & OTHERS_WRITE != 0 && mode & STICKY == 0 {
+            let what = format!("the folder {} above it", above.display());
+            return Err(Reason::Writable { what, who: "everybody".to_owned(), mode });
+        }
+    }
+    Ok(())
 }
 
 impl Rights {
@@ -136,6 +177,10 @@ mod tests {
         path
     }
 
+    fn none() -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
     fn mode(path: &Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
     }
@@ -144,12 +189,12 @@ mod tests {
     fn a_file_or_folder_that_all_may_write_to_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = library(folder.path());
-        assert!(check(&path, None).is_ok());
+        assert!(check(&path, &none()).is_ok());
         mode(&path, 0o666);
-        assert!(matches!(check(&path, None), Err(Reason::Writable { mode: 0o666, .. })));
+        assert!(matches!(check(&path, &none()), Err(Reason::Writable { mode: 0o666, .. })));
         mode(&path, 0o644);
         mode(folder.path(), 0o1777);
-        assert!(matches!(check(&path, None), Err(Reason::Writable { mode: 0o1777, .. })));
+        assert!(matches!(check(&path, &none()), Err(Reason::Writable { mode: 0o1777, .. })));
     }
 
     #[test]
@@ -162,17 +207,59 @@ mod tests {
         let link = links.join("y.so");
         symlink(&path, &link).expect("linked");
         let real = fs::canonicalize(&path).expect("real");
-        assert_eq!(check(&link, None).expect("trusted"), real);
+        assert_eq!(check(&link, &none()).expect("trusted"), real);
         mode(&links, 0o777);
-        assert!(matches!(check(&link, None), Err(Reason::Writable { .. })));
+        assert!(matches!(check(&link, &none()), Err(Reason::Writable { .. })));
+    }
+
+    #[test]
+    fn every_folder_that_a_chain_of_links_passes_counts() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = library(folder.path());
+        let [open, own] = ["open", "own"].map(|name| folder.path().join(name));
+        for folder in [&open, &own] {
+            fs::create_dir(folder).expect("created");
+            mode(folder, 0o755);
+        }
+        symlink("../x.so", open.join("middle.so")).expect("linked");
+        let first = own.join("first.so");
+        symlink("../open/middle.so", &first).expect("linked");
+        assert_eq!(
+            check(&first, &none()).expect("trusted"),
+            fs::canonicalize(&path).expect("real")
+        );
+        mode(&open, 0o777);
+        let refused = check(&first, &none()).expect_err("open to all").to_string();
+        assert!(refused.contains("open") && refused.contains("777"), "{refused}");
+        let ring = own.join("ring.so");
+        symlink("ring.so", &ring).expect("linked");
+        assert!(matches!(check(&ring, &none()), Err(Reason::Unreadable(_))));
+    }
+
+    #[test]
+    fn no_folder_above_may_be_written_to_by_all_unless_it_is_sticky() {
+        let above = tempfile::tempdir().expect("a temporary folder");
+        let folder = above.path().join("folder");
+        fs::create_dir(&folder).expect("created");
+        let path = library(&folder);
+        for (bits, trusted) in [(0o755, true), (0o1777, true), (0o777, false), (0o757, false)] {
+            mode(above.path(), bits);
+            let verdict = check(&path, &none());
+            assert_eq!(verdict.is_ok(), trusted, "{bits:o}: {verdict:?}");
+        }
+        let refused = check(&path, &none()).expect_err("open to all").to_string();
+        assert!(
+            refused.ends_with(" above it may be written to by everybody (mode 757)"),
+            "{refused}"
+        );
     }
 
     #[test]
     fn a_folder_is_no_library_and_a_missing_file_is_unreadable() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        assert!(matches!(check(folder.path(), None), Err(Reason::NotAFile)));
+        assert!(matches!(check(folder.path(), &none()), Err(Reason::NotAFile)));
         let missing = folder.path().join("missing.so");
-        assert!(matches!(check(&missing, None), Err(Reason::Unreadable(_))));
+        assert!(matches!(check(&missing, &none()), Err(Reason::Unreadable(_))));
     }
 
     #[test]
@@ -181,7 +268,14 @@ mod tests {
         let path = library(folder.path());
         // SHA-256 of "abc", FIPS 180-2 appendix B.1.
         let pin = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
-        assert!(check(&path, Some(pin)).is_ok());
-        assert!(matches!(check(&path, Some("00")), Err(Reason::Pin { .. })));
+        let pins = |name: &str, pin: &str| BTreeMap::from([(name.to_owned(), pin.to_owned())]);
+        assert!(check(&path, &pins("x.so", pin)).is_ok());
+        assert!(matches!(check(&path, &pins("x.so", "00")), Err(Reason::Pin { .. })));
+        assert!(check(&path, &pins("y.so", "00")).is_ok(), "another file is pinned");
+        let link = folder.path().join("y.so");
+        symlink(&path, &link).expect("linked");
+        for name in ["x.so", "y.so"] {
+            assert!(matches!(check(&link, &pins(name, "00")), Err(Reason::Pin { .. })), "{name}");
+        }
     }
 }
