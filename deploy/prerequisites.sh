@@ -82,7 +82,7 @@ has_java() {
 install_services_prerequisites() {
     lacks=0
     command -v python3 >/dev/null || install_packages python3 || lacks=1
-    # Examples for producers are tried in a virtual environment.
+    # Examples for producers, and the fuzzer of the API, run in a virtual environment.
     python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv || lacks=1
     command -v openssl >/dev/null || install_packages openssl || lacks=1
     has_java || install_packages openjdk-17-jdk-headless || {

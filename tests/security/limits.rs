@@ -8,31 +8,11 @@ use scribed_tests::{Client, Setup, eventually};
 
 use crate::busy::{Busy, DOCUMENTS, recording};
 use crate::login::{HASH_KIB, REST_KIB, try_login};
+use crate::rates::{disguise, in_other_case};
 use crate::raw::connect;
 
 /// Tries at the same time.
-const AT_ONCE: usize = 100;
-
-/// Returns header lines in which a client says that it is somebody else each time.
-fn disguise(number: usize) -> Vec<String> {
-    let address = format!("203.0.113.{}", number % 250);
-    vec![
-        format!("X-Forwarded-For: {address}"),
-        format!("Forwarded: for={address}"),
-        format!("X-Real-IP: {address}"),
-        format!("True-Client-IP: {address}"),
-        format!("User-Agent: client {number}"),
-    ]
-}
-
-/// Returns a name with some letters in the other case.
-fn variant(name: &str, number: usize) -> String {
-    let letters = name.chars().enumerate();
-    let letter = |(at, c): (usize, char)| {
-        if (number >> (at % 7)) & 1 == 1 { c.to_ascii_uppercase() } else { c }
-    };
-    letters.map(letter).collect()
-}
+const AT_ONCE: u32 = 100;
 
 #[test]
 fn one_hash_at_a_time_is_one_whoever_asks() {
@@ -41,7 +21,7 @@ fn one_hash_at_a_time_is_one_whoever_asks() {
     let before = daemon.peak_memory_kib();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let tries = (0..AT_ONCE).map(|number| {
-            let (name, base) = (variant(&client.name, number), daemon.base());
+            let (name, base) = (in_other_case(&client.name, number), daemon.base());
             scope.spawn(move || try_login(base, &name, "Wrong_Secret_1", &disguise(number)).status)
         });
         let tries: Vec<_> = tries.collect();

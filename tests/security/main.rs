@@ -4,6 +4,8 @@
 
 /// A daemon whose engine is busy for good, so that external workers have every other job.
 mod busy;
+/// The description of the API lacks no answer.
+mod described;
 /// Nobody reads or touches what is another's, on any route.
 mod foreign;
 /// Tokens as a forger makes them.
@@ -16,10 +18,14 @@ mod limits;
 mod login;
 /// Names of files are only text.
 mod names;
+/// No URL that a client sends is called.
+mod outbound;
 /// Input that is too large is cut off early.
 mod oversized;
 /// Where the numbers of objects stand, after the description of the API.
 mod places;
+/// Only plugins that somebody meant are loaded.
+mod plugins;
 /// How often an account or an address may ask.
 mod rates;
 /// HTTP as bytes: requests that no library would send.

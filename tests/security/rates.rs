@@ -84,7 +84,7 @@ fn is_told_when(answer: &Raw) {
 }
 
 /// Returns header lines in which a client says that it is somebody else each time.
-fn disguise(number: u32) -> Vec<String> {
+pub(crate) fn disguise(number: u32) -> Vec<String> {
     let address = format!("203.0.{}.{}", number / 250, number % 250);
     vec![
         format!("X-Forwarded-For: {address}"),
@@ -97,7 +97,7 @@ fn disguise(number: u32) -> Vec<String> {
 }
 
 /// Returns a name with some letters in the other case.
-fn in_other_case(name: &str, number: u32) -> String {
+pub(crate) fn in_other_case(name: &str, number: u32) -> String {
     let flipped = |(at, c): (usize, char)| {
         if (number >> (at % 7)) & 1 == 1 { c.to_ascii_uppercase() } else { c }
     };

@@ -1,0 +1,218 @@
+//! S4: no text that a client sends makes the daemon connect anywhere.
+//!
+//! `hostile-urls.json` lists URLs that lead to this machine, to private networks, or nowhere, in every
+//! spelling; `{port}` stands for the port of a canary, which listens on all addresses, IPv4 and IPv6, and
+//! must stay alone.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use scribed_bus::{Bus, EmbeddedBus, Message};
+use scribed_schemas::event::{DEAD_LETTERS, UPLOADS};
+use scribed_schemas::time::Timestamp;
+use scribed_store::{SqliteConfig, SqliteStore};
+use scribed_tests::{Daemon, Job, build, eventually};
+use serde_json::{Value, json};
+
+use crate::busy::recording;
+use crate::quoted;
+
+const URLS: &str = include_str!("hostile-urls.json");
+/// URLs that there must be.
+const LEAST: usize = 80;
+
+/// A listener that nobody has reason to call.
+struct Canary(TcpListener);
+
+impl Canary {
+    /// Listens on every address of this machine.
+    fn new() -> Self {
+        let listener = TcpListener::bind("[::]:0").or_else(|_| TcpListener::bind("0.0.0.0:0"));
+        let listener = listener.unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    /// Returns the hostile URLs, which lead here where they lead anywhere.
+    fn urls(&self) -> Vec<String> {
+        let port = self.0.local_addr().unwrap().port().to_string();
+        let listed: Vec<BTreeMap<String, String>> = serde_json::from_str(URLS).unwrap();
+        let urls: Vec<_> =
+            listed.iter().map(|entry| entry["url"].replace("{port}", &port)).collect();
+        assert!(urls.len() >= LEAST, "{} URLs", urls.len());
+        urls
+    }
+
+    /// Returns how many connections there were: each is kept by the kernel until it is taken.
+    fn calls(&self) -> usize {
+        std::iter::from_fn(|| self.0.accept().ok()).count()
+    }
+}
+
+/// The queue of a daemon, as producers and operators have it.
+struct Queue {
+    runtime: tokio::runtime::Runtime,
+    bus: EmbeddedBus,
+}
+
+impl Queue {
+    fn of(daemon: &Daemon) -> Self {
+        let file = daemon.state().join("scribed.db");
+        let store = SqliteStore::open(&file, &SqliteConfig::default()).unwrap();
+        let bus = EmbeddedBus::new(Arc::new(store));
+        Self { runtime: tokio::runtime::Runtime::new().unwrap(), bus }
+    }
+
+    fn send(&self, event: &Value) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let at = Timestamp(i64::try_from(since.as_micros()).unwrap());
+        let payload = event.to_string().into_bytes();
+        let message = Message { key: Vec::new(), headers: Vec::new(), payload, at };
+        self.runtime.block_on(self.bus.publish(UPLOADS, message)).unwrap();
+    }
+
+    /// Returns the reason and the event of each dead letter, by the event's id.
+    fn letters(&self) -> BTreeMap<String, (String, Value)> {
+        self.runtime.block_on(async {
+            let mut browser = self.bus.browse(DEAD_LETTERS).await.unwrap();
+            let mut letters = BTreeMap::new();
+            while let Some(delivery) = browser.next().await.unwrap() {
+                let Message { headers, payload, .. } = delivery.message;
+                let reason = headers.iter().find(|(name, _)| name == "scribed.dlq.reason");
+                let reason = String::from_utf8(reason.unwrap().1.clone()).unwrap();
+                let event: Value = serde_json::from_slice(&payload).unwrap();
+                let id = event["id"].as_str().unwrap().to_owned();
+                assert!(letters.insert(id.clone(), (reason, event)).is_none(), "{id} came twice");
+            }
+            letters
+        })
+    }
+}
+
+#[test]
+fn no_url_in_an_event_is_called() {
+    let daemon = Daemon::start();
+    let (client, queue, canary) = (daemon.client(), Queue::of(&daemon), Canary::new());
+    let data = BASE64_STANDARD.encode(recording());
+    let event = |id: String, media: Value| json!({"schema": "scribed.upload/1", "id": id, "owner": client.name, "media": media});
+    // Each event with the reasons for which it may be refused.
+    let mut sent: BTreeMap<String, (Value, &[&str])> = BTreeMap::new();
+    for (number, url) in canary.urls().iter().enumerate() {
+        let fetched = event(format!("fetched {number}"), json!({"url": url}));
+        let read = event(format!("read {number}"), json!({"file": url}));
+        let mut called = event(format!("called {number}"), json!({"data": data}));
+        called["callback"] = json!({"url": url});
+        let each: [(Value, &[&str]); 3] = [
+            (fetched, &["unsupported_media"]),
+            (read, &["malformed", "not_allowed"]),
+            (called, &["unsupported_callback"]),
+        ];
+        for (event, reasons) in each {
+            queue.send(&event);
+            sent.insert(event["id"].as_str().unwrap().to_owned(), (event, reasons));
+        }
+    }
+    // What is good goes on behind them.
+    queue.send(&event("good".to_owned(), json!({"data": data})));
+    let list = || client.get("/transcriptions").status(200).json();
+    let good = eventually("the good event is a job", || list()["transcriptions"][0]["id"].as_i64());
+    client.end_of(Job(good));
+    let letters = eventually("every other one is a dead letter", || {
+        Some(queue.letters()).filter(|letters| letters.len() >= sent.len())
+    });
+    assert_eq!(letters.len(), sent.len(), "and nothing else is");
+    let mut reasons = BTreeMap::new();
+    for (id, (event, expected)) in &sent {
+        let (reason, kept) = &letters[id];
+        assert!(expected.contains(&reason.as_str()), "{reason} for {event}");
+        assert_eq!(kept, event, "what came is kept");
+        *reasons.entry(reason.as_str()).or_insert(0) += 1;
+    }
+    let calls = canary.calls();
+    println!("{} events with hostile URLs: {calls} connections, {reasons:?}", sent.len());
+    assert_eq!(calls, 0);
+    assert_eq!(list()["total"], 1, "none of them is a job");
+}
+
+#[test]
+fn no_url_in_a_request_is_called() {
+    let daemon = Daemon::start();
+    let (client, canary) = (daemon.client(), Canary::new());
+    let urls = canary.urls();
+    for url in &urls {
+        let parameters: String = ["media_url", "callback_url", "url", "callback", "audiofile"]
+            .iter()
+            .map(|name| format!("&{name}={}", quoted(url)))
+            .collect();
+        let _page = client.get(&format!("/transcriptions?page=1{parameters}")).status(200);
+        let _none =
+            client.get(&format!("/transcript/info?transcript_id=1{parameters}")).status(404);
+        let body = json!({
+            "refresh_token": "none", "url": url, "media_url": url, "callback_url": url,
+            "jku": url, "callback": {"url": url},
+        });
+        let _none = client.post_json(&format!("/auth/refresh?{parameters}"), &body).status(401);
+    }
+    for url in urls.iter().filter(|url| !url.contains(['\r', '\n', '\0'])) {
+        // A URL is no recording, as a text, as the name of one, or as its bytes.
+        let field = reqwest::blocking::multipart::Form::new().text("audiofile", url.clone());
+        let _text = client.upload_form(field).status(422);
+        let file = client.upload_bytes(url, url.clone().into_bytes());
+        let _none = file.status(400);
+    }
+    let parameters = format!("?callback_url={}&media_url={0}", quoted(&urls[0]));
+    let part = reqwest::blocking::multipart::Part::bytes(recording()).file_name("a.wav");
+    let form = reqwest::blocking::multipart::Form::new().part("audiofile", part);
+    let form = form.text("callback_url", urls[0].clone()).text("media_url", urls[0].clone());
+    let path = format!("/upload-audiofile{parameters}");
+    let upload = client.request(reqwest::Method::POST, &path).multipart(form);
+    let taken = scribed_tests::client::send(upload).status(200).json();
+    client.end_of(Job(taken["task_id"].as_i64().unwrap()));
+    let calls = canary.calls();
+    println!("{} hostile URLs in requests: {calls} connections", urls.len());
+    assert_eq!(calls, 0);
+}
+
+/// The requests above are those of no field that is a URL; a surface that has one needs its own.
+#[test]
+fn no_documented_field_is_a_url_yet() {
+    for file in std::fs::read_dir(build::root().join("schemas/openapi")).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let description: Value = serde_yaml_ng::from_str(&text).unwrap();
+        let mut found = Vec::new();
+        fields(&description, "", &mut found);
+        assert!(found.is_empty(), "{}: {found:?}", path.display());
+    }
+}
+
+/// Collects the members of a description that may be URLs.
+fn fields(node: &Value, place: &str, found: &mut Vec<String>) {
+    let format = node["format"].as_str().unwrap_or_default();
+    let name = node["name"].as_str().unwrap_or_default();
+    if format.starts_with("uri") || name.to_lowercase().contains("url") {
+        found.push(place.to_owned());
+    }
+    match node {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let place = format!("{place}/{name}");
+                // The servers of a description are URLs, and not a client's.
+                if name.to_lowercase().contains("url") && !place.starts_with("/servers") {
+                    found.push(place.clone());
+                }
+                fields(member, &place, found);
+            }
+        }
+        Value::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                fields(item, &format!("{place}/{number}"), found);
+            }
+        }
+        _ => {}
+    }
+}
