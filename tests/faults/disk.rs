@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use scribed_tests::sound::{Random, recording_of};
@@ -49,7 +50,7 @@ fn a_full_disk_damages_nothing() {
         pass(random.millis(900));
         std::fs::remove_file(filler).unwrap();
         let begin = Instant::now();
-        let (accepted, full) = more.stop();
+        let Answered { accepted, full } = more.stop();
         jobs += accepted.len();
         refused += full + 1;
         for (job, expected) in accepted {
@@ -81,7 +82,16 @@ fn a_full_disk_damages_nothing() {
 #[derive(Debug)]
 struct Uploads {
     stop: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<(Vec<(Job, Vec<String>)>, usize)>,
+    thread: JoinHandle<Answered>,
+}
+
+/// How uploads were answered.
+#[derive(Debug, Default)]
+struct Answered {
+    /// Jobs with the text that they must have.
+    accepted: Vec<(Job, Vec<String>)>,
+    /// How many were refused for want of space.
+    full: usize,
 }
 
 impl Uploads {
@@ -90,7 +100,7 @@ impl Uploads {
         let stop = Arc::new(AtomicBool::new(false));
         let (client, told) = (client.clone(), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
-            let (mut accepted, mut full) = (Vec::new(), 0);
+            let mut answered = Answered::default();
             for number in first.. {
                 if told.load(Ordering::Relaxed) {
                     break;
@@ -100,21 +110,21 @@ impl Uploads {
                 match answer.status {
                     200 => {
                         let job = answer.json()["task_id"].as_i64().unwrap();
-                        accepted.push((Job(job), expected));
+                        answered.accepted.push((Job(job), expected));
                     }
-                    507 => full += 1,
+                    507 => answered.full += 1,
                     other => panic!("{other}: {}", answer.detail()),
                 }
                 pass(Duration::from_millis(150));
             }
-            (accepted, full)
+            answered
         });
         Self { stop, thread }
     }
 
-    /// Ends; returns what was accepted, and how much was refused for want of space.
+    /// Ends.
     #[track_caller]
-    fn stop(self) -> (Vec<(Job, Vec<String>)>, usize) {
+    fn stop(self) -> Answered {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }

@@ -42,7 +42,7 @@ impl Desk {
 
     /// Tells where the daemon listens now.
     pub(crate) fn listen_at(&self, base: &str) {
-        self.seen().base = base.to_owned();
+        base.clone_into(&mut self.seen().base);
     }
 
     /// Returns where the daemon listens, as far as is known.
