@@ -64,7 +64,9 @@ fn a_daemon_that_is_killed_loses_and_repeats_nothing() {
     let _beside = beside();
     let (recordings, chunks, at_random, each) = form((40, 10, 15, 2), (200, 20, 500, 5));
     let mut random = Random::printed("kills");
-    let mut bench = Bench::start("kills", Duration::from_millis(60), SLOTS);
+    // So much that there is always work, and so little that it can be done after the last kill.
+    let delay = Duration::from_millis(form(60, 20));
+    let mut bench = Bench::start("kills", delay, SLOTS);
     let kills = plan(&mut random, at_random, each);
     let uploads = Uploads::start(&bench, recordings, chunks);
     let at_points = kills.iter().filter(|kill| matches!(kill, Kill::At(_))).count();
