@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use scribed_schemas::event::STATES;
 use scribed_tests::audio::recording;
 use scribed_tests::client::send;
-use scribed_tests::{Daemon, Job, Setup, eventually};
+use scribed_tests::{Cluster, Daemon, Job, Setup, eventually};
 use serde_json::Value;
 
 use crate::wire::{Wire, event, header};
@@ -31,7 +31,11 @@ fn traceparent() -> String {
 
 /// A daemon that sends its spans at once.
 fn setup(endpoint: &str) -> Setup {
-    Setup::default()
+    traced(Setup::default(), endpoint)
+}
+
+fn traced(setup: Setup, endpoint: &str) -> Setup {
+    setup
         .variable("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
         .variable("OTEL_EXPORTER_OTLP_HEADERS", format!("x-api-key={KEY}"))
         .variable("OTEL_SERVICE_NAME", "newsroom")
@@ -186,23 +190,43 @@ fn lines_are_as_ever(log: &str) {
 fn an_event_and_all_that_is_published_of_it_are_in_the_trace_of_its_producer() {
     let collector = Collector::start();
     let daemon = setup(&collector.url()).variable("SCRIBED_ENGINE__PUBLISH", "true").start();
+    follow_an_event(&collector, &daemon, &Wire::of_daemon(&daemon), "scribed", "sqlite");
+}
+
+#[test]
+fn so_are_they_over_kafka() {
+    let Some(cluster) = Cluster::new("traced") else { return };
+    let collector = Collector::start();
+    let daemon = traced(cluster.setup(), &collector.url()).start();
+    follow_an_event(&collector, &daemon, &Wire::of_cluster(&cluster), "kafka", "cassandra");
+}
+
+/// Follows an event from its producer to what is published of it.
+#[track_caller]
+fn follow_an_event(
+    collector: &Collector,
+    daemon: &Daemon,
+    wire: &Wire,
+    system: &str,
+    database: &str,
+) {
     let client = daemon.client();
-    let wire = Wire::of_daemon(&daemon);
     let sound = std::fs::read(recording("02").0).unwrap();
     let uploaded = event("take-1", &client.username(), &sound).to_string();
     wire.send_within(&traceparent(), "", uploaded);
     eventually("the event has ended", || wire.ended().contains("take-1").then_some(()));
 
-    let intake = find(&collector, TRACE, "process scribed.uploads");
+    let intake = find(collector, TRACE, "process scribed.uploads");
     assert_eq!((intake.kind, intake.parent.as_str()), (5, CALLER), "{intake:#?}");
-    assert_eq!(intake.at("messaging.system"), "scribed");
+    assert_eq!(intake.at("messaging.system"), system);
+    assert_eq!(find(collector, TRACE, "submit").at("db.system.name"), database);
     assert_eq!(intake.at("messaging.destination.name"), "scribed.uploads");
     assert_eq!(intake.at("messaging.operation.type"), "process");
-    let work = find(&collector, TRACE, "job");
+    let work = find(collector, TRACE, "job");
     assert_eq!(work.parent, intake.id, "{work:#?}");
     assert_eq!(intake.at("scribed.job.id"), work.at("scribed.job.id"));
     for topic in ["send scribed.states", "send scribed.transcripts"] {
-        let sent = find(&collector, TRACE, topic);
+        let sent = find(collector, TRACE, topic);
         assert_eq!((sent.kind, &sent.parent), (4, &intake.id), "{sent:#?}");
     }
     let states = wire.all(STATES);
@@ -253,7 +277,7 @@ fn a_collector_that_is_away_costs_a_warning_and_nothing_else() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.ended().code(), Some(0), "{}", daemon.log());
     let log = daemon.log();
-    let warnings = log.matches("traces are lost").count() as u64;
+    let warnings = u64::try_from(log.matches("traces are lost").count()).unwrap();
     let minutes = begun.elapsed().as_secs() / 60;
     assert!((1..=1 + minutes).contains(&warnings), "{warnings} in {minutes} min: {log}");
     assert!(log.contains("Connection refused"), "{log}");
