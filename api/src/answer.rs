@@ -105,6 +105,8 @@ pub(crate) enum Refusal {
     Internal,
     /// 503: something that we need is away for now.
     Unavailable,
+    /// 503: as many jobs wait as may.
+    Crowded,
     /// 507: the disk is full.
     Full,
 }
@@ -129,7 +131,7 @@ impl Refusal {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Busy | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Full => StatusCode::INSUFFICIENT_STORAGE,
         }
     }
@@ -149,6 +151,7 @@ impl Refusal {
             }
             Self::Internal => json!("Internal server error"),
             Self::Unavailable => json!("The service is unavailable for now. Try again later."),
+            Self::Crowded => json!("Too many recordings wait already. Try again later."),
             Self::Full => json!("The server has no space left. Try again later."),
         }
     }
@@ -159,6 +162,7 @@ impl Refusal {
             Self::Unauthorized(_) => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::WrongMethod(allowed) => Some((ALLOW, HeaderValue::from_str(allowed).ok()?)),
             Self::Busy | Self::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::Crowded => Some((RETRY_AFTER, HeaderValue::from_static("10"))),
             Self::TooOften(wait) => Some((RETRY_AFTER, whole_seconds(*wait).into())),
             Self::Full => Some((RETRY_AFTER, HeaderValue::from_static("60"))),
             _ => None,

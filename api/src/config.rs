@@ -1,6 +1,7 @@
 //! Settings of the HTTP side; each default stands here once and in `deploy/scribed.toml`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,14 @@ pub struct Http {
     pub body_patience_secs: u64,
     /// How long an answer may wait for a client that does not read it, in seconds.
     pub write_timeout_secs: u64,
+    /// Longest answer that waits for its reader in memory, in KiB; a longer one waits in a file.
+    ///
+    /// So much the kernel holds as well, at most, of what it has not sent yet.
+    pub answer_memory_kib: u32,
+    /// Folder for those files, which have no names; empty: the system's for temporary files.
+    ///
+    /// The daemon takes `spool` in its state folder.
+    pub spool_folder: PathBuf,
     /// How long the rest of a refused request is read away at most, so that its client sees the
     /// answer, in seconds.
     pub linger_secs: u64,
@@ -72,6 +81,8 @@ impl Default for Http {
             min_body_rate: 1024,
             body_patience_secs: 10,
             write_timeout_secs: 30,
+            answer_memory_kib: 128,
+            spool_folder: PathBuf::new(),
             // Both as nginx has them: `lingering_time` and `lingering_timeout`.
             linger_secs: 30,
             linger_patience_secs: 5,

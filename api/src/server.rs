@@ -17,6 +17,7 @@ mod heads;
 mod lobby;
 mod peer;
 mod rest;
+mod spool;
 mod trace;
 mod wire;
 

@@ -24,7 +24,7 @@ use crate::health::{Guardian, Health};
 use crate::lifecycle::{Ending, Lifecycle};
 use crate::secrets::StoredSecrets;
 use crate::stages::Warm;
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, private_folder};
 use crate::telemetry::Metrics;
 use crate::telemetry::traces::Traced;
 use crate::workers;
@@ -144,7 +144,12 @@ impl App {
         release_former(store.as_ref(), &self.host).await?;
         let places = secrets_folder(&self.config, &self.folder);
         make_admin(store.as_ref(), &self.ids, &self.secrets, &places).await?;
-        let api = Api::new(self.engine.clone(), self.config.api(), self.secrets.api.clone())
+        let mut settings = self.config.api();
+        if settings.http.spool_folder.as_os_str().is_empty() {
+            settings.http.spool_folder = self.folder.spool();
+        }
+        private_folder(&settings.http.spool_folder).context("make `http.spool_folder`")?;
+        let api = Api::new(self.engine.clone(), settings, self.secrets.api.clone())
             .map_err(Failure::refused)?;
         let health = Health::new(self.engine.clone(), &self.config.health);
         let guardian = self.guard(&health)?;
@@ -242,7 +247,7 @@ async fn make_admin(
 }
 
 /// Returns the folder of secrets.
-fn secrets_folder(config: &Config, folder: &StateFolder) -> PathBuf {
+pub(crate) fn secrets_folder(config: &Config, folder: &StateFolder) -> PathBuf {
     let chosen = &config.state.secrets;
     if chosen.as_os_str().is_empty() { folder.secrets() } else { chosen.clone() }
 }

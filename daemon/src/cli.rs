@@ -71,6 +71,8 @@ pub enum Command {
     /// Makes the topics of a Kafka cluster
     #[command(subcommand)]
     Topics(Topics),
+    /// Copies database, recordings and secrets of one machine into a folder, also while its daemon works
+    Backup(Backup),
     /// Makes the tables of a shared database, or brings them up to date
     Migrate,
     /// Serves as a worker of a daemon; only a daemon starts one
@@ -84,6 +86,14 @@ pub struct Worker {
     /// Process id of the daemon
     #[arg(long, value_name = "PID")]
     pub parent: u32,
+}
+
+/// `scribed backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Folder for the copy; what is there of an earlier one is not copied again
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
 }
 
 /// How a listing is printed.

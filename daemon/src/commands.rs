@@ -15,6 +15,7 @@ use crate::state_folder::{Places, StateFolder};
 use crate::telemetry::{self, Traces};
 
 mod account;
+mod backup;
 mod check;
 mod dead_letters;
 mod doctor;
@@ -55,6 +56,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Events(ask) => events::run(&session, ask),
         Command::DeadLetters(ask) => dead_letters::run(&session, ask),
         Command::Topics(ask) => topics::run(&session, *ask),
+        Command::Backup(ask) => backup::run(&session, ask),
         Command::Migrate => migrate::run(&session),
         Command::Worker(ask) => worker::run(*ask),
     }

@@ -114,6 +114,11 @@ impl StateFolder {
         self.path.join("models")
     }
 
+    /// Returns the folder of answers that wait for their readers.
+    pub fn spool(&self) -> PathBuf {
+        self.path.join("spool")
+    }
+
     /// Returns the folder of secrets.
     pub fn secrets(&self) -> PathBuf {
         self.path.join("secrets")

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +22,8 @@ use crate::server::wire::{Version, Wire, first_bytes};
 /// How often an HTTP/2 client must show that it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Fewest bytes that the kernel may hold and not have sent: less would cost speed, not memory.
+const LEAST_UNSENT: u32 = 16 * 1024;
 
 /// What every connection is served with.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub(crate) struct Connection {
     lobby: Lobby,
     header_timeout: Duration,
     write_timeout: Duration,
+    /// Bytes that the kernel holds and has not sent yet.
+    unsent: u32,
     linger: Linger,
     /// No new requests.
     stop: CancellationToken,
@@ -52,6 +57,7 @@ impl Connection {
             lobby: Lobby::new(api, tasks),
             header_timeout: Duration::from_secs(http.header_timeout_secs.max(1)),
             write_timeout: Duration::from_secs(http.write_timeout_secs.max(1)),
+            unsent: http.answer_memory_kib.saturating_mul(1024).max(LEAST_UNSENT),
             linger: Linger::new(http),
             stop,
             cut,
@@ -70,6 +76,11 @@ impl Connection {
         // A small answer must not wait for a larger one to share its packet.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection has no TCP_NODELAY");
+        }
+        // What the client does not take waits with us, where it is counted, and not in the kernel.
+        let unsent = SockRef::from(&stream).set_tcp_notsent_lowat(self.unsent);
+        if let Err(error) = unsent {
+            tracing::debug!(%error, "a connection has no TCP_NOTSENT_LOWAT");
         }
         let wire = Wire::new(stream, first, self.write_timeout, self.linger);
         let doubt = Doubt::default();

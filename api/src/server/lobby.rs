@@ -1,5 +1,5 @@
 //! The lobby: what every request passes before and after the routes: doubts about where it ends,
-//! CORS, what is left of its body, and the access log.
+//! CORS, what is left of its body, long answers, and the access log.
 //!
 //! The log has the path without its query, since queries of this API carry secrets.
 
@@ -27,6 +27,7 @@ use crate::server::cors::Cors;
 use crate::server::heads::Doubt;
 use crate::server::peer::Peers;
 use crate::server::rest::{Lent, Linger, Rest, lend};
+use crate::server::spool::Spool;
 use crate::server::trace;
 
 /// What stands between a connection and the routes.
@@ -37,6 +38,7 @@ pub(super) struct Lobby {
     cors: std::sync::Arc<Cors>,
     peers: std::sync::Arc<Peers>,
     linger: Linger,
+    spool: std::sync::Arc<Spool>,
     tasks: TaskTracker,
 }
 
@@ -64,6 +66,7 @@ impl Lobby {
             cors: Cors::new(&config.cors.origins).into(),
             peers: Peers::new(config.http.trusted_proxies.clone()).into(),
             linger: Linger::new(&config.http),
+            spool: Spool::new(&config.http).into(),
             tasks,
         }
     }
@@ -109,7 +112,7 @@ impl Lobby {
                 drop(request);
                 response
             }
-            None => self.route(request).await,
+            None => self.spool.hold(self.route(request).await).await,
         };
         // The handler has ended, so what it left of the body is there.
         let rest = returned.try_recv().ok();

@@ -14,6 +14,10 @@ pub struct Config {
     pub concurrent_jobs: u32,
     /// Chunks that are recognised at the same time, of all jobs together. At least 1.
     pub slots: u32,
+    /// Jobs that may wait for work; then uploads are put off. 0: no limit.
+    ///
+    /// Upload events are not: what of them is taken is bounded by the window of the bus.
+    pub max_waiting_jobs: u32,
     /// How long a claimed job stays ours without a sign of life, in seconds.
     ///
     /// After the loss of a host it takes this long until its jobs go on elsewhere.
@@ -68,6 +72,7 @@ impl Default for Config {
         Self {
             concurrent_jobs: 2,
             slots: 1,
+            max_waiting_jobs: 10_000,
             lease_secs: 30,
             renew_secs: 10,
             watch_interval_ms: 1_000,

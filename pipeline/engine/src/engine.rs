@@ -23,6 +23,7 @@ use crate::plan::{CHUNK_LIMIT_SECS, Plans};
 use crate::publisher::News;
 use crate::pulse::{Loop, Pulse};
 use crate::render::Rendered;
+use crate::room::Room;
 use crate::runner::StageRunner;
 use crate::{spans, trace};
 
@@ -74,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) news: News,
     /// When our loops last came round.
     pub(crate) pulse: Pulse,
+    /// How many more jobs may wait.
+    pub(crate) room: Room,
     /// One permit per chunk in the recogniser.
     pub(crate) slots: Arc<Semaphore>,
     /// One permit per export that is rendered.
@@ -115,6 +118,7 @@ impl Engine {
             settled: Notify::new(),
             news: News::default(),
             pulse: Pulse::new(),
+            room: Room::default(),
             slots: Arc::new(Semaphore::new(permits(parts.config.slots))),
             renders: Semaphore::new(permits(parts.config.renders)),
             probes: Semaphore::new(permits(parts.config.probes)),

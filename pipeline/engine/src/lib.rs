@@ -64,6 +64,7 @@ mod publisher;
 mod pulse;
 mod render;
 mod retry;
+mod room;
 mod scheduler;
 mod spans;
 
@@ -80,4 +81,5 @@ pub use plan::CHUNK_LIMIT_SECS;
 pub use plan::{PipelineConfig, PlanError, Plans, StageConfig};
 pub use pulse::Loop;
 pub use render::Rendered;
+pub use room::Place;
 pub use runner::{InProcess, StageRunner};

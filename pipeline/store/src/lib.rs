@@ -28,5 +28,5 @@ pub use error::{Error, ErrorKind, Result};
 pub use faulty::FaultyStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Config as SqliteConfig, FolderLock, SqliteStore};
+pub use sqlite::{Config as SqliteConfig, Copied, FolderLock, SqliteStore};
 pub use store::*;

@@ -2,7 +2,7 @@
 //!
 //! Write-ahead log with `synchronous = FULL`; one `writer` thread that commits in groups, a few
 //! `readers` beside it.
-//! `open` checks the file, `schema` migrates it, `lock` keeps a second daemon away.
+//! `open` checks the file, `schema` migrates it, `lock` keeps a second daemon away, `backup` copies it.
 //! The tables are in `schemas/sqlite/`; a person may read them with any SQLite shell while the
 //! daemon runs.
 
@@ -27,6 +27,7 @@ use crate::store::{
 use crate::transition;
 
 mod accounts;
+mod backup;
 mod failure;
 mod jobs;
 mod lock;
@@ -37,6 +38,7 @@ mod row;
 mod schema;
 mod writer;
 
+pub use backup::Copied;
 pub use lock::FolderLock;
 
 use failure::Failure;

@@ -111,6 +111,34 @@ async fn everything_acknowledged_is_there_after_a_kill() {
 }
 
 #[tokio::test]
+async fn a_copy_is_what_was_committed_when_it_was_made() {
+    let (folder, path) = fresh();
+    let copy = folder.path().join("copy.db");
+    let store = open(&path);
+    fill(&store).await;
+    let copied = SqliteStore::copy(&path, &copy, &SqliteConfig::default()).unwrap();
+    assert_eq!((copied.jobs, copied.recordings.len()), (1, 1));
+    store.submit(new_job(2)).await.unwrap();
+    check_filled(&open(&copy)).await;
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let taken = SqliteStore::copy(&path, &copy, &SqliteConfig::default()).unwrap_err();
+    assert_eq!(taken.kind, ErrorKind::Conflict, "what is there is not written over");
+}
+
+#[tokio::test]
+async fn a_copy_of_what_a_kill_left_leaves_it_as_it_is() {
+    let (folder, path) = fresh();
+    let store = open(&path);
+    fill(&store).await;
+    let (left, copy) = (folder.path().join("killed.db"), folder.path().join("copy.db"));
+    killed(&path, &left);
+    let before = (fs::read(&left).unwrap(), fs::read(beside(&left, "-wal")).unwrap());
+    SqliteStore::copy(&left, &copy, &SqliteConfig::default()).unwrap();
+    assert_eq!((fs::read(&left).unwrap(), fs::read(beside(&left, "-wal")).unwrap()), before);
+    check_filled(&open(&copy)).await;
+}
+
+#[tokio::test]
 async fn a_job_goes_on_after_a_kill_where_its_text_ends() {
     let (folder, path) = fresh();
     let store = open(&path);

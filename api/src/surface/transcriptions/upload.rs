@@ -5,7 +5,7 @@
 //! client: it runs in a task of its own and ends with a job or with nothing left behind.
 
 use http::HeaderMap;
-use scribed_engine::{ProbeError, Submission};
+use scribed_engine::{Place, ProbeError, Submission};
 use scribed_media::MediaWriter;
 use scribed_schemas::id::{AccountId, MediaId};
 use scribed_schemas::job::{Job, JobOptions, Priority};
@@ -62,10 +62,12 @@ async fn handle(caller: Answer<Caller>, headers: HeaderMap, body: Body, api: Api
         return Err(RESTRICTED);
     }
     let key = idempotency::key(&headers)?;
+    // Before the body is read: who is put off need not have sent it.
+    let place = api.shared.engine.place().await?.ok_or(Refusal::Crowded)?;
     let form = Form::open(&headers, body, api.shared.config.http.max_upload_bytes)?;
     let Some(form) = form else { return Err(missing()) };
     let received = receive(&api, form).await?;
-    let work = accept(api.clone(), account.id, received, key);
+    let work = accept(api.clone(), account.id, received, key, place);
     api.shared.tasks.spawn(work.in_current_span()).await.unwrap_or_else(|error| {
         tracing::error!(%error, "accepting an upload ended early");
         Err(Refusal::Internal)
@@ -111,14 +113,23 @@ async fn store(api: &Api, part: &mut Part<'_>) -> Answer<Received> {
 }
 
 /// Stores a recording for good, looks at it, and makes the job; on any refusal nothing is left.
-async fn accept(api: Api, owner: AccountId, received: Received, key: Option<String>) -> Answer {
-    let Received { media, key: place, file_name, content_type, writer, fingerprint } = received;
+async fn accept(
+    api: Api,
+    owner: AccountId,
+    received: Received,
+    key: Option<String>,
+    place: Place,
+) -> Answer {
+    let Received { media, key: stored, file_name, content_type, writer, fingerprint } = received;
     let size = writer.finish().await?;
     let created = api.shared.engine.now();
-    let media = Media { id: media, owner, key: place, file_name, content_type, size, created };
+    let media = Media { id: media, owner, key: stored, file_name, content_type, size, created };
     let idempotency = key.map(|key| IdempotencyKey { key, fingerprint });
     match submit(&api, &media, idempotency).await {
-        Ok(Kept::New(job)) => answer(&job),
+        Ok(Kept::New(job)) => {
+            place.fill();
+            answer(&job)
+        }
         Ok(Kept::Earlier(job)) => {
             forget(&api, &media).await;
             answer(&job)

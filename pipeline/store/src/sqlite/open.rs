@@ -75,7 +75,7 @@ fn refuse_network_file_system(folder: &Path) -> Result<(), Failure> {
 /// SQLite gives its log the same mode. A file that exists is not even opened here: closing it would
 /// drop the locks that other connections of this process have on it
 /// (<https://sqlite.org/howtocorrupt.html> §2.2).
-fn make_private(path: &Path) -> std::io::Result<()> {
+pub(super) fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     match options.write(true).create_new(true).mode(0o600).open(path) {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
