@@ -21,6 +21,9 @@ command -v systemd-analyze >/dev/null || install_packages systemd || exit 1
 command -v python3 >/dev/null || install_packages python3 || exit 1
 # The daemon is killed between its system calls.
 command -v strace >/dev/null || install_packages strace || exit 1
+# Clocks are made to jump; where it cannot be had, that suite is skipped.
+command -v faketime >/dev/null || install_packages faketime ||
+    echo "going on; the suite with clocks that jump is skipped" >&2
 install_services_prerequisites ||
     echo "going on; suites that need Kafka or Cassandra may be skipped" >&2
 

@@ -80,7 +80,11 @@ impl Setup {
     /// Starts a daemon in a new state folder, and waits until it answers.
     #[track_caller]
     pub fn start(self) -> Daemon {
-        let state = tempfile::tempdir().expect("a temporary folder");
+        self.start_in(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    #[track_caller]
+    fn start_in(self, state: TempDir) -> Daemon {
         let child = self.spawn(state.path());
         let seen = match self.confined {
             // The disk is mounted where only the daemon sees it.
@@ -93,6 +97,15 @@ impl Setup {
         let mut daemon = Daemon { setup: self, state, seen, child, base: String::new() };
         daemon.wait_until_ready();
         daemon
+    }
+
+    /// Starts a daemon in a new state folder that holds what is in another one, and waits until it answers.
+    #[track_caller]
+    pub fn start_on(self, folder: &Path) -> Daemon {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let copied = Command::new("cp").arg("-a").arg(folder.join(".")).arg(state.path()).status();
+        assert!(copied.expect("cp can be started").success(), "{} is copied", folder.display());
+        self.start_in(state)
     }
 
     fn spawn(&self, state: &Path) -> Child {

@@ -20,7 +20,7 @@ use crate::config::Http;
 
 /// Bytes that are read from the disk at once. hyper collects up to sixteen such pieces for a connection
 /// that does not take them.
-const BLOCK: usize = 8 * 1024;
+const BLOCK: usize = 4 * 1024;
 
 /// Where long answers wait.
 #[derive(Debug)]
