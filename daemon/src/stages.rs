@@ -42,6 +42,8 @@ pub struct Stages {
     pub models: Vec<Model>,
     /// What is wrong with models.
     pub model_errors: Vec<ModelError>,
+    /// Groups of workers in which stages may run.
+    groups: Vec<String>,
 }
 
 /// Stages that are kept open, so that what they loaded stays loaded.
@@ -96,6 +98,7 @@ impl Stages {
             pipelines: config.pipelines.clone(),
             models: Vec::new(),
             model_errors: Vec::new(),
+            groups: config.workers.all_groups().into_keys().collect(),
         };
         stages.fill_models(&config.models.default);
         stages.fill_slots(config.engine.slots);
@@ -124,7 +127,26 @@ impl Stages {
     /// Names the pipeline, the stage and what does not fit.
     pub fn plans(&self) -> Result<Plans, PlanError> {
         let shapes: Vec<StageShape> = self.known.iter().map(StageShape::from).collect();
-        Plans::from_shapes(&self.pipelines, &shapes)
+        let plans = Plans::from_shapes(&self.pipelines, &shapes)?;
+        self.check_groups().map(|()| plans)
+    }
+
+    /// Refuses a stage that names a group of workers which is not configured.
+    fn check_groups(&self) -> Result<(), PlanError> {
+        for pipeline in &self.pipelines {
+            for (index, stage) in pipeline.stages.iter().enumerate() {
+                let Some(group) = &stage.group else { continue };
+                if !self.groups.contains(group) {
+                    let (number, id) = (index + 1, &stage.stage);
+                    let misfit = format!(
+                        "stage {number} {id} names the group {group:?}, which [workers.groups] does \
+                         not have"
+                    );
+                    return Err(PlanError::Misfit { pipeline: pipeline.name.clone(), misfit });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Opens every stage of every pipeline once; returns those that hold a model, and what failed.

@@ -1,10 +1,12 @@
 //! Where stages run: in workers, or in this process.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scribed_engine::StageRunner;
 use scribed_engine::runner::{InProcess, StageCall};
+use scribed_worker::config::ASR;
 use scribed_worker::{Program, Start, Workers};
 use serde_json::Value;
 
@@ -64,24 +66,31 @@ pub async fn start(
     }
     let (search, program) = (Stages::search(config)?, program());
     // What loads a model stays open in the worker that recognises; the others are only tried.
-    let (warm, tried): (Vec<_>, Vec<_>) = calls(stages).partition(|call| {
-        stages.stage(&call.stage).is_some_and(|info| model_property(info).is_some())
-    });
+    let (mut warm, mut tried) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
+    for (group, call) in calls(stages) {
+        let info = stages.stage(&call.stage);
+        if info.is_some_and(|info| model_property(info).is_some()) {
+            warm.entry(group.unwrap_or_else(|| ASR.to_owned())).or_default().push(call);
+        } else {
+            tried.push(call);
+        }
+    }
     stages.announce_models();
     let ready = Duration::from_secs(config.workers.ready_secs);
     let refused = |error| Failure::refused(stages.unopened(error)).hint(Stages::REFUSED_HINT);
     scribed_worker::describe(&program, &search, tried, ready).await.map_err(refused)?;
     let quarantine = folder.quarantine();
-    let begin = Start { program, search, warm, quarantine };
+    let slots = config.engine.slots;
+    let begin = Start { program, search, warm, slots, quarantine };
     let workers = Workers::new(&config.workers, begin).map_err(anyhow::Error::new)?;
     workers.warm_up().await.map_err(refused)?;
     Ok(Running { runner: Arc::new(workers), warm: None })
 }
 
-/// Returns every stage of every pipeline with its options.
-fn calls(stages: &Stages) -> impl Iterator<Item = StageCall> {
-    stages.pipelines.iter().flat_map(|pipeline| &pipeline.stages).map(|stage| StageCall {
-        stage: stage.stage.clone(),
-        config: Value::Object(stage.config.clone()),
+/// Returns every stage of every pipeline with its options, and the group that it names.
+fn calls(stages: &Stages) -> impl Iterator<Item = (Option<String>, StageCall)> {
+    stages.pipelines.iter().flat_map(|pipeline| &pipeline.stages).map(|stage| {
+        let config = Value::Object(stage.config.clone());
+        (stage.group.clone(), StageCall { stage: stage.stage.clone(), config })
     })
 }

@@ -53,7 +53,7 @@ extern "C" {
 #endif
 
 #define SCRIBED_ABI_MAJOR 1u
-#define SCRIBED_ABI_MINOR 0u
+#define SCRIBED_ABI_MINOR 1u
 
 /* === Slices ======================================================================= */
 
@@ -103,8 +103,24 @@ enum {
     /* The recording has no sound. The job fails. */
     SCRIBED_NO_AUDIO = 8,
     /* The recording is encrypted. The job fails. */
-    SCRIBED_PROTECTED = 9
+    SCRIBED_PROTECTED = 9,
+    /* The device does not work any more in this process. The process is replaced, and the job goes
+     * on there. Since 1.1. */
+    SCRIBED_DEVICE_FAULT = 10,
+    /* The device has no memory for this now. Tried again, with less at once. Since 1.1. */
+    SCRIBED_OUT_OF_MEMORY = 11,
+    /* There is no such device. Tried again later; never done by the processor instead. Since 1.1. */
+    SCRIBED_NO_DEVICE = 12
 };
+
+/*
+ * A library underneath a stage may end the process when its device fails. A stage that can have a
+ * say in it exits with one of these codes, without running exit handlers; the daemon then treats
+ * everything in the process as it treats the status of that name. Since 1.1.
+ */
+#define SCRIBED_EXIT_DEVICE_FAULT 81
+#define SCRIBED_EXIT_OUT_OF_MEMORY 82
+#define SCRIBED_EXIT_NO_DEVICE 83
 
 /* === Items ======================================================================== */
 

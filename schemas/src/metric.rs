@@ -65,6 +65,8 @@ metrics! {
         "Worker processes that are alive, by what they are for.";
     WORKER_ENDS = "scribed_worker_ends_total", Counter, ["group", "cause"],
         "Worker processes that ended, by what they were for and why.";
+    ROOM = "scribed_worker_room", Gauge, ["group"],
+        "Chunks for which a group's device has memory at once, as far as is known.";
     QUARANTINED = "scribed_quarantined_stages", Gauge, [],
         "Stages that are put aside because they crashed again and again.";
     DEAD_LETTERS = "scribed_dead_letters_total", Counter, ["reason"],

@@ -82,8 +82,7 @@ struct Backlog {
 
 impl Backlog {
     fn new(services: &Services, name: &str, events: usize, runtime: &Runtime) -> Result<Self> {
-        let library = build::folder().join("libscribed_test_deterministic.so");
-        ensure!(library.exists(), "run `cargo build --release --workspace`");
+        let library = build::library("deterministic");
         let settings = format!(
             r#"
 [plugins]

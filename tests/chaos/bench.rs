@@ -262,8 +262,7 @@ fn now() -> Timestamp {
 
 /// Returns the part of a configuration that names the deterministic recogniser.
 fn pipeline(delay: Duration) -> String {
-    let library = build::folder().join("libscribed_test_deterministic.so");
-    assert!(library.exists(), "{} is missing: run `cargo build --workspace`", library.display());
+    let library = build::library("deterministic");
     format!(
         r#"
 [plugins]

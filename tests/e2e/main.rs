@@ -15,6 +15,8 @@ mod cli;
 mod cluster;
 /// What was given up is listed, shown, retried and dropped.
 mod dead_letters;
+/// Devices fail, or run out of memory, and nobody pays who did nothing.
+mod devices;
 /// What a daemon makes when it starts on nothing, and what it logs.
 mod first_start;
 /// How the daemon is, asked by probes and told to systemd.
@@ -29,6 +31,8 @@ mod observability;
 mod once;
 /// Text is read while the work goes on.
 mod pages;
+/// A recogniser that a recording makes fail.
+mod poison;
 /// The programs of the documentation that send recordings through Kafka.
 mod producers;
 /// The script that a newcomer runs first.

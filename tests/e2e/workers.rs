@@ -5,8 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
-use scribed_tests::{Client, Daemon, Job, Setup, audio, build, eventually};
-use serde_json::Value;
+use scribed_tests::{Daemon, Setup, audio, eventually};
+
+use crate::poison::{flat, shown, start, submit};
 
 /// What each kind of poison does, by its number from 1, and the word that its owner or operator reads.
 const POISONS: [(&str, &str); 8] = [
@@ -21,69 +22,6 @@ const POISONS: [(&str, &str); 8] = [
 ];
 /// Good recordings among the poison.
 const GOOD: i16 = 20;
-
-/// Settings of a daemon whose recogniser is the poisonable one.
-fn settings(more: &str) -> String {
-    let folder = build::folder();
-    let [poison, cutter] = ["poison", "deterministic"].map(|name| {
-        let library = folder.join(format!("libscribed_test_{name}.so"));
-        assert!(
-            library.exists(),
-            "{} is missing: run `cargo build --workspace`",
-            library.display()
-        );
-        library.display().to_string()
-    });
-    format!(
-        r#"
-[plugins]
-folders = ["{poison}", "{cutter}"]
-[engine]
-backoff_secs = [0]
-concurrent_jobs = 4
-slots = 3
-unavailable_backoff_secs = 1
-[workers.asr]
-stall_secs = 4
-address_space_mib = 1024
-[[pipelines]]
-name = "default"
-stages = [
-    {{ use = "org.scribed.decode" }},
-    {{ use = "org.scribed.resample" }},
-    {{ use = "org.scribed.test.cutter", config = {{ window_ms = 100 }} }},
-    {{ use = "org.scribed.test.poison" }},
-    {{ use = "org.scribed.render-text", format = "txt" }},
-]
-{more}"#
-    )
-}
-
-/// A daemon with settings of its own.
-fn start(more: &str) -> (Daemon, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("poison.toml");
-    fs::write(&file, settings(more)).unwrap();
-    let daemon = Setup::default().argument("--config").argument(file.display().to_string()).start();
-    (daemon, folder)
-}
-
-/// A recording of 100 ms that is flat: at `kind` × 1000, poison.
-fn flat(level: i16) -> Vec<u8> {
-    audio::wav(&[level; audio::RATE / 10])
-}
-
-/// Uploads a recording.
-#[track_caller]
-fn submit(client: &Client, name: &str, file: Vec<u8>) -> Job {
-    let answer = client.upload_bytes(name, file).status(200).json();
-    Job(answer["task_id"].as_i64().unwrap())
-}
-
-/// Returns what an operator reads of a job.
-fn shown(daemon: &Daemon, Job(id): Job) -> Value {
-    daemon.program().run(["jobs", "show", &id.to_string(), "--json"]).code(0).json()
-}
 
 /// Returns the processes that a daemon has started.
 fn workers(daemon: &Daemon) -> Vec<u32> {

@@ -48,8 +48,7 @@ impl Desk {
     /// Starts a daemon that takes recordings of at most so many seconds.
     #[track_caller]
     pub(crate) fn start(longest_secs: u32) -> Self {
-        let library = build::folder().join("libscribed_test_deterministic.so");
-        assert!(library.exists(), "{} is missing: build the workspace", library.display());
+        let library = build::library("deterministic");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("media.toml");
         fs::write(&file, settings(&library.display().to_string(), longest_secs)).unwrap();

@@ -77,13 +77,11 @@ pub(crate) fn submit(client: &Client, name: &str) -> Job {
 
 /// One job at a time, and a recogniser that takes ten minutes for it.
 fn settings(documents: &str) -> String {
-    let library = build::folder().join("libscribed_test_deterministic.so");
-    let library = library.display();
-    assert!(build::folder().join("libscribed_test_deterministic.so").exists(), "no {library}");
+    let library = build::library("deterministic");
     format!(
         r#"
 [plugins]
-folders = ["{library}"]
+folders = [{library:?}]
 [engine]
 concurrent_jobs = 1
 [[pipelines]]

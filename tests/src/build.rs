@@ -83,3 +83,14 @@ fn build() {
     let built = cargo.status().expect("cargo runs");
     assert!(built.success(), "the daemon and its plugins do not build");
 }
+
+/// Returns the library of one of the tests' own plugins, such as `deterministic`.
+///
+/// # Panics
+/// When it is not built.
+#[track_caller]
+pub fn library(name: &str) -> PathBuf {
+    let library = folder().join(format!("libscribed_test_{name}.so"));
+    assert!(library.exists(), "{} is missing: run `cargo build --workspace`", library.display());
+    library
+}

@@ -59,6 +59,7 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 struct PlannedStage {
     id: String,
+    group: Option<String>,
     config: Map<String, Value>,
     /// Properties of the configuration that a job may set.
     job_options: Vec<String>,
@@ -155,13 +156,16 @@ impl Plan {
 
     /// Returns the first stage alone, for a probe.
     pub(crate) fn first(&self, options: &Options) -> Part {
-        part(self.head.get(..1).unwrap_or_default(), options)
+        let first = part(self.head.get(..1).unwrap_or_default(), options);
+        Part { group: self.head(options).group, ..first }
     }
 }
 
 /// Fills a job's options into the configurations of stages.
 fn part(stages: &[PlannedStage], options: &Options) -> Part {
-    Part { stages: stages.iter().map(|stage| call(stage, options)).collect() }
+    // The check saw to it that those which name a group name the same.
+    let group = stages.iter().find_map(|stage| stage.group.clone());
+    Part { stages: stages.iter().map(|stage| call(stage, options)).collect(), group }
 }
 
 fn call(stage: &PlannedStage, options: &Options) -> StageCall {

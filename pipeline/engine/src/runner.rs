@@ -85,6 +85,8 @@ pub trait Recogniser: Send + Debug {
 pub struct Part {
     /// The stages in order.
     pub stages: Vec<StageCall>,
+    /// The group of processes that it is to run in, where the pipeline names one.
+    pub group: Option<String>,
 }
 
 /// One stage of a part.
@@ -177,6 +179,12 @@ pub enum Reason {
     Protected,
     /// Something that it needs is missing or busy.
     Unavailable,
+    /// Its device does not work any more in its process.
+    DeviceFault,
+    /// Its device has no memory for this now.
+    OutOfMemory,
+    /// Its device is missing.
+    NoDevice,
     /// It failed for a reason of its own.
     Failed,
     /// It panicked.
@@ -198,7 +206,9 @@ impl Reason {
             Self::OverLimit => FaultCode::OverLimit,
             Self::NoAudio => FaultCode::NoAudio,
             Self::Protected => FaultCode::Encrypted,
-            Self::Unavailable => FaultCode::Unavailable,
+            Self::Unavailable | Self::DeviceFault | Self::OutOfMemory | Self::NoDevice => {
+                FaultCode::Unavailable
+            }
             Self::Panicked => FaultCode::StagePanicked,
             Self::Crashed => FaultCode::StageCrashed,
             Self::Deadline => FaultCode::Deadline,
@@ -220,6 +230,9 @@ impl From<CallError> for RunError {
             Status::OverLimit => Reason::OverLimit,
             Status::NoAudio => Reason::NoAudio,
             Status::Protected => Reason::Protected,
+            Status::DeviceFault => Reason::DeviceFault,
+            Status::OutOfMemory => Reason::OutOfMemory,
+            Status::NoDevice => Reason::NoDevice,
         };
         Self { stage: error.stage, reason, message: error.message }
     }

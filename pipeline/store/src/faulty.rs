@@ -26,6 +26,8 @@ use crate::store::{
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     plan: Mutex<Plan>,
+    /// Held by the call whose turn it is, where one waits for the other.
+    turn: Option<tokio::sync::Mutex<()>>,
 }
 
 /// Which calls fail, and what was called so far.
@@ -69,7 +71,14 @@ pub enum When {
 impl FaultyStore {
     /// Wraps a store that works for now.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, plan: Mutex::default() }
+        Self { inner, plan: Mutex::default(), turn: None }
+    }
+
+    /// Lets one call through at a time, each of which is suspended in its midst: whoever waits for a call
+    /// and does not look after another of its own that has begun, waits for ever.
+    #[must_use]
+    pub fn one_by_one(self) -> Self {
+        Self { turn: Some(tokio::sync::Mutex::default()), ..self }
     }
 
     /// Plans a failure.
@@ -110,6 +119,18 @@ impl FaultyStore {
 
     /// Makes a call, or its failure.
     async fn around<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
+        let Some(turn) = &self.turn else { return self.planned(method, call).await };
+        let _turn = turn.lock().await;
+        let answer = self.planned(method, call).await;
+        tokio::task::yield_now().await;
+        answer
+    }
+
+    async fn planned<T>(
         &self,
         method: &'static str,
         call: impl Future<Output = Result<T>> + Send,

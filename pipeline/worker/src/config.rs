@@ -1,5 +1,6 @@
 //! Settings of worker processes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,11 @@ pub struct Config {
     pub asr: GroupConfig,
     /// Workers that make documents: one document at a time each.
     pub render: GroupConfig,
+    /// More groups by name, for stages whose pipeline names them.
+    pub groups: BTreeMap<String, GroupConfig>,
+    /// How long without it after a device had no memory left until one more chunk is recognised at once
+    /// again, in seconds.
+    pub room_back_secs: u64,
     /// How long a worker may take to get ready, in seconds; a model is read meanwhile.
     pub ready_secs: u64,
     /// How long the recogniser is idle before it is tried with a second of noise, which may take as long;
@@ -87,12 +93,30 @@ impl Default for Config {
             media: GroupConfig::default(),
             asr,
             render: GroupConfig { cpu_secs: 600, ..GroupConfig::default() },
+            groups: BTreeMap::new(),
+            room_back_secs: 3_600,
             ready_secs: 300,
             canary_secs: 60,
             quarantine_crashes: 5,
             quarantine_window_secs: 60,
             quarantine_trial_secs: 300,
         }
+    }
+}
+
+/// Group of stages up to chunks, unless their pipeline names another.
+pub const MEDIA: &str = "media";
+/// Group of stages from chunks to text.
+pub const ASR: &str = "asr";
+/// Group of stages that make documents.
+pub const RENDER: &str = "render";
+
+impl Config {
+    /// Returns the groups by name.
+    pub fn all_groups(&self) -> BTreeMap<String, GroupConfig> {
+        let own = [(MEDIA, self.media), (ASR, self.asr), (RENDER, self.render)];
+        let own = own.map(|(name, config)| (name.to_owned(), config));
+        self.groups.iter().map(|(name, config)| (name.clone(), *config)).chain(own).collect()
     }
 }
 

@@ -1,17 +1,19 @@
 //! A group: workers of one kind, started when they are needed.
 //!
-//! Workers of `media` and `render` serve one session at a time, so whoever is in them when they crash is
-//! to blame. The worker of `asr` is shared, since its model is large; there a crash makes suspects.
+//! Workers that cut and render serve one session at a time, so whoever is in them when they crash is to
+//! blame. The worker that recognises is shared, since its model is large; there a crash makes suspects.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use scribed_engine::runner::StageCall;
 use tokio::sync::RwLock;
 
 use crate::config::GroupConfig;
 use crate::message::Setup;
 use crate::nursery::{Nursery, Program};
-use crate::process::{Process, StartError};
+use crate::process::{Birth, Process, StartError};
+use crate::room::Room;
 
 /// First pause before a worker that did not get ready is started again; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -29,8 +31,19 @@ pub(crate) struct Group {
     common: tokio::sync::Mutex<Option<Arc<Process>>>,
     /// Starts that failed in a row.
     failed_starts: Mutex<u32>,
+    /// How many chunks its device holds at once.
+    pub(crate) room: Room,
     /// Held for writing by a suspect, which works alone; for reading by everybody else.
     pub(crate) alone: RwLock<()>,
+}
+
+/// What makes a group beside its settings.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) setup: Setup,
+    pub(crate) program: Program,
+    pub(crate) ready_within: Duration,
+    pub(crate) room: Room,
 }
 
 /// A worker that serves one session at a time.
@@ -42,17 +55,14 @@ pub(crate) struct Lent {
 }
 
 impl Group {
-    pub(crate) fn new(
-        config: GroupConfig,
-        setup: Setup,
-        program: Program,
-        ready_within: Duration,
-    ) -> Self {
+    pub(crate) fn new(config: GroupConfig, plan: Plan) -> Self {
+        let Plan { setup, program, ready_within, room } = plan;
         Self {
             config,
             setup: Setup { limits: config.limits(), ..setup },
             program,
             ready_within,
+            room,
             idle: Mutex::default(),
             common: tokio::sync::Mutex::default(),
             failed_starts: Mutex::default(),
@@ -68,7 +78,7 @@ impl Group {
                 return Ok(lent);
             }
         }
-        Ok(Lent { process: self.start(nursery).await?, served: 0 })
+        Ok(Lent { process: self.start(nursery, false).await?, served: 0 })
     }
 
     /// Takes a worker back whose session went well.
@@ -87,9 +97,14 @@ impl Group {
         if let Some(process) = common.as_ref().filter(|process| process.is_alive()) {
             return Ok(Arc::clone(process));
         }
-        let process = Arc::new(self.start(nursery).await?);
+        let process = Arc::new(self.start(nursery, true).await?);
         *common = Some(Arc::clone(&process));
         Ok(process)
+    }
+
+    /// Returns the stages that the shared worker keeps open.
+    pub(crate) fn warm(&self) -> &[StageCall] {
+        &self.setup.warm
     }
 
     /// Returns whether the shared worker has anything to do.
@@ -104,17 +119,23 @@ impl Group {
         }
     }
 
-    async fn start(&self, nursery: &Nursery) -> Result<Process, StartError> {
+    /// Starts a worker for several sessions at once, or for one. Only what is shared keeps stages open.
+    async fn start(&self, nursery: &Nursery, has_several: bool) -> Result<Process, StartError> {
         let failed = *self.failed_starts();
         if failed > 0 {
             let doubled = FIRST_PAUSE.saturating_mul(1 << failed.min(16).saturating_sub(1));
             tokio::time::sleep(doubled.min(LAST_PAUSE)).await;
         }
-        let keeps_environment = !self.config.offline;
-        let setup = self.setup.clone();
-        let started =
-            Process::start(nursery, &self.program, setup, keeps_environment, self.ready_within)
-                .await;
+        let birth = Birth {
+            setup: Setup {
+                warm: if has_several { self.setup.warm.clone() } else { Vec::new() },
+                ..self.setup.clone()
+            },
+            keeps_environment: !self.config.offline,
+            has_several,
+            patience: self.ready_within,
+        };
+        let started = Process::start(nursery, &self.program, birth).await;
         match &started {
             Ok(process) => {
                 *self.failed_starts() = 0;

@@ -15,11 +15,13 @@
 //!   an error of the stage, with the signal, the exit code or the deadline in it.
 //! - In the shared worker a crash makes suspects of all chunks in it; each is tried alone, and only the
 //!   guilty one's job is charged.
+//! - A device that fails costs nobody an attempt: its worker is replaced, and one whose memory is used up
+//!   gets fewer chunks at once.
 //! - Stages that crash again and again go into [`quarantine`].
 //! - Workers end with the daemon, however that ends.
 //!
 //! The modules: `message` (what is said), `packet` and `bulk` (how it travels), `serve` (the worker's
-//! side), `nursery`, `process`, `group`, `runner` (the daemon's side), `limits`.
+//! side), `nursery`, `process`, `group`, `room`, `runner` (the daemon's side), `limits`.
 
 #![forbid(unsafe_code)]
 
@@ -33,11 +35,15 @@ mod nursery;
 mod packet;
 mod process;
 pub mod quarantine;
+mod room;
 mod runner;
 mod serve;
 
 pub use config::{Config, GroupConfig};
 pub use message::{Loaded, Refused};
 pub use nursery::Program;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use packet::fuzzing;
 pub use runner::{Start, Workers, describe};
 pub use serve::serve;

@@ -18,6 +18,8 @@ pub(crate) fn ended(group: &str, kind: DeathKind, had_begun: bool) {
         DeathKind::Crashed => "crashed",
         DeathKind::Deadline => "deadline",
         DeathKind::Broken => "broken",
+        DeathKind::Device => "device",
+        DeathKind::Memory => "memory",
         DeathKind::Dismissed => "dismissed",
     };
     let group = group.to_owned();
@@ -25,6 +27,11 @@ pub(crate) fn ended(group: &str, kind: DeathKind, had_begun: bool) {
         metrics::gauge!(metric::WORKERS, "group" => group.clone()).decrement(1.0);
     }
     metrics::counter!(metric::WORKER_ENDS, "group" => group, "cause" => cause).increment(1);
+}
+
+/// Records how many chunks a group has room for at once.
+pub(crate) fn room(group: &str, chunks: u32) {
+    metrics::gauge!(metric::ROOM, "group" => group.to_owned()).set(f64::from(chunks));
 }
 
 /// Records how many stages are in quarantine.

@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use scribed_plugin_host::exit;
 use tokio::sync::{oneshot, watch};
 
 use crate::packet;
@@ -33,6 +34,13 @@ const SIGNALS: [(i32, &str); 9] = [
     (libc::SIGSYS, "SIGSYS"),
     (libc::SIGTERM, "SIGTERM"),
     (libc::SIGXCPU, "SIGXCPU, its processor time was used up"),
+];
+
+/// Exit codes that tell of a device.
+const CODES: [(i32, &str); 3] = [
+    (exit::DEVICE_FAULT, ", its device failed"),
+    (exit::OUT_OF_MEMORY, ", its device had no memory left"),
+    (exit::NO_DEVICE, ", its device is missing"),
 ];
 
 /// How the program that serves as a worker is started.
@@ -164,6 +172,16 @@ fn spawn(program: &Program, keeps_environment: bool) -> io::Result<Child> {
     Ok(Child { pid, socket: ours, handle, ended })
 }
 
+impl End {
+    /// Returns the exit code, where it ended with one.
+    pub(crate) fn code(self) -> Option<i32> {
+        match self {
+            Self::Status(status) => status.code(),
+            Self::Unknown => None,
+        }
+    }
+}
+
 impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self::Status(status) = self else { return f.write_str("it ended") };
@@ -175,7 +193,11 @@ impl std::fmt::Display for End {
                     None => write!(f, "it was ended by signal {signal}"),
                 }
             }
-            (None, Some(code)) => write!(f, "it exited with code {code}"),
+            (None, Some(code)) => {
+                let known = CODES.iter().find(|(number, _)| *number == code);
+                let why = known.map_or("", |(_, why)| why);
+                write!(f, "it exited with code {code}{why}")
+            }
             (None, None) => f.write_str("it ended"),
         }
     }

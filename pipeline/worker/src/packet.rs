@@ -26,13 +26,13 @@ use tokio::net::UnixDatagram;
 
 use crate::bulk;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 /// Version of the protocol; both ends are the same binary, so there is exactly one.
 const VERSION: u8 = 1;
 /// Longest packet in bytes; Linux takes at least 200 KiB with its default buffers.
 const LONGEST: usize = 64 * 1024;
-/// Longest JSON of a message that comes in a file: a long document's text is the longest.
-const LONGEST_JSON: u64 = 64 << 20;
-
 /// Where the JSON of a packet is, and what its file is.
 const JSON_INLINE: u8 = 0;
 const JSON_IN_FILE: u8 = 1;
@@ -82,14 +82,15 @@ pub(crate) async fn say<M: Serialize>(socket: &UnixDatagram, packet: Packet<M>) 
     socket.async_io(Interest::WRITABLE, || send(socket.as_fd(), &packet)).await
 }
 
-/// Waits for a message; none at the end of the connection.
+/// Waits for a message of at most `longest` bytes; none at the end of the connection.
 ///
 /// # Cancel safety
 /// Cancel safe: a message is taken in the very step that returns it.
 pub(crate) async fn hear<M: DeserializeOwned>(
     socket: &UnixDatagram,
+    longest: u64,
 ) -> Result<Option<Packet<M>>, PacketError> {
-    let receive = || match receive(socket.as_fd()) {
+    let receive = || match receive(socket.as_fd(), longest) {
         Err(PacketError::Io(error)) => Err(error),
         other => Ok(other),
     };
@@ -138,6 +139,7 @@ impl<M: Serialize> Encoded<M> {
 /// Receives a message; none at the end of the connection, `WouldBlock` when nothing is there.
 pub(crate) fn receive<M: DeserializeOwned>(
     socket: BorrowedFd<'_>,
+    longest: u64,
 ) -> Result<Option<Packet<M>>, PacketError> {
     let mut bytes = vec![0; LONGEST];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -162,12 +164,13 @@ pub(crate) fn receive<M: DeserializeOwned>(
     if is_cut {
         return Err(broken("a packet is longer than any may be"));
     }
-    decode(&bytes[..received.bytes], file).map(Some)
+    decode(&bytes[..received.bytes], file, longest).map(Some)
 }
 
 fn decode<M: DeserializeOwned>(
     bytes: &[u8],
     file: Option<OwnedFd>,
+    longest: u64,
 ) -> Result<Packet<M>, PacketError> {
     let [version, form, json @ ..] = bytes else {
         return Err(broken("a packet has no head"));
@@ -185,8 +188,7 @@ fn decode<M: DeserializeOwned>(
             Ok(Packet { message, file: Some(file) })
         }
         (JSON_IN_FILE, Some(file)) => {
-            let json =
-                bulk::open(&file, LONGEST_JSON).map_err(|error| broken(&error.to_string()))?;
+            let json = bulk::open(&file, longest).map_err(|error| broken(&error.to_string()))?;
             Ok(Packet { message: serde_json::from_slice(&json).map_err(unclear)?, file: None })
         }
         (form, file) => {
@@ -208,7 +210,7 @@ mod tests {
         let (ours, theirs) = pair().unwrap();
         let packet = Encoded::new(Packet { message: message.to_owned(), file }).unwrap();
         send(ours.as_fd(), &packet).unwrap();
-        receive(theirs.as_fd()).unwrap().unwrap()
+        receive(theirs.as_fd(), 8 << 20).unwrap().unwrap()
     }
 
     #[test]
@@ -228,10 +230,19 @@ mod tests {
     #[test]
     fn the_end_of_the_other_side_is_the_end() {
         let (ours, theirs) = pair().unwrap();
-        let nothing = receive::<String>(theirs.as_fd()).unwrap_err();
+        let nothing = receive::<String>(theirs.as_fd(), 9).unwrap_err();
         assert!(matches!(nothing, PacketError::Io(e) if e.kind() == io::ErrorKind::WouldBlock));
         drop(ours);
-        assert!(receive::<String>(theirs.as_fd()).unwrap().is_none());
+        assert!(receive::<String>(theirs.as_fd(), 9).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_longer_than_agreed_is_refused() {
+        let (ours, theirs) = pair().unwrap();
+        let message = "x".repeat(LONGEST);
+        send(ours.as_fd(), &Encoded::new(message.into()).unwrap()).unwrap();
+        let refused = receive::<String>(theirs.as_fd(), LONGEST as u64).unwrap_err();
+        assert!(refused.to_string().contains("are the most"), "{refused}");
     }
 
     #[test]
@@ -246,7 +257,7 @@ mod tests {
             (b"\x01\x02\"x\"", None),
             (b"\x01\x07\"x\"", None),
         ] {
-            let refused = decode::<String>(bytes, file);
+            let refused = decode::<String>(bytes, file, 9);
             assert!(matches!(refused, Err(PacketError::Broken(_))), "{bytes:?}: {refused:?}");
         }
     }

@@ -12,23 +12,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use scribed_engine::runner::RunError;
+use scribed_plugin_host::exit;
 use scribed_schemas::id::JobId;
 use tokio::net::UnixDatagram;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 
 use crate::measure;
-use crate::message::{FromWorker, Loaded, LogLevel, SessionId, Setup, ToWorker, Work};
+use crate::message::{FromWorker, Loaded, SessionId, Setup, ToWorker, Work};
 use crate::nursery::{Child, End, Nursery, Program};
 use crate::packet::{self, Packet, PacketError};
 
-/// Messages of a session that wait to be taken; then its worker waits.
+mod log;
+mod session;
+
+use log::Lines;
+use session::Open;
+pub(crate) use session::Session;
+
+/// Messages of a session that wait to be taken.
 const WAITING: usize = 64;
+/// Longest message of a worker in bytes; what is long comes beside it.
+const LONGEST: u64 = 1 << 20;
 /// How often deadlines are looked at.
 const LOOK: Duration = Duration::from_millis(500);
-/// Longest line of a worker's log, in characters; the rest is cut.
-const LINE: usize = 2_000;
-/// Most lines of a worker's log in a second; the rest is dropped.
-const LINES: u32 = 200;
 /// How long an end may take to be told after the socket was closed.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -43,6 +50,8 @@ pub(crate) struct Process {
 #[derive(Debug)]
 struct Shared {
     group: String,
+    /// Whether it serves several sessions at once.
+    has_several: bool,
     child: Child,
     socket: UnixDatagram,
     /// Packets leave one after the other, each whole.
@@ -55,20 +64,22 @@ struct Shared {
     death: watch::Sender<Option<Death>>,
 }
 
-/// What we have of an open session.
+/// How a process begins.
 #[derive(Debug)]
-struct Open {
-    to: mpsc::Sender<Packet<FromWorker>>,
-    /// What was last heard of its progress, and when it moved.
-    progress: u64,
-    moved: Instant,
-    /// How long it may stand still; none while it waits for us.
-    patience: Option<Duration>,
+pub(crate) struct Birth {
+    pub(crate) setup: Setup,
+    /// Whether it gets the environment of the daemon, without what is the daemon's alone.
+    pub(crate) keeps_environment: bool,
+    /// Whether it is to serve several sessions at once.
+    pub(crate) has_several: bool,
+    /// How long it may take to get ready.
+    pub(crate) patience: Duration,
 }
 
 /// Why a process is no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Death {
+    pub(crate) pid: u32,
     pub(crate) kind: DeathKind,
     /// In words, after "its worker ended: ".
     pub(crate) why: String,
@@ -87,6 +98,10 @@ pub(crate) enum DeathKind {
     Deadline,
     /// It said what it must not.
     Broken,
+    /// Its device does not work any more, or is missing.
+    Device,
+    /// Its device has no memory left.
+    Memory,
     /// We have no use for it any more.
     Dismissed,
 }
@@ -99,15 +114,15 @@ impl Process {
     pub(crate) async fn start(
         nursery: &Nursery,
         program: &Program,
-        setup: Setup,
-        keeps_environment: bool,
-        patience: Duration,
+        birth: Birth,
     ) -> Result<Self, StartError> {
+        let Birth { setup, keeps_environment, has_several, patience } = birth;
         let child = nursery.spawn(program, keeps_environment).await.map_err(StartError::Spawn)?;
         let socket =
             child.socket.try_clone().and_then(packet::register).map_err(StartError::Spawn)?;
         let shared = Arc::new(Shared {
             group: setup.group.clone(),
+            has_several,
             child,
             socket,
             sending: tokio::sync::Mutex::default(),
@@ -170,7 +185,7 @@ impl Process {
         let (to, from) = mpsc::channel(WAITING);
         let open = Open { to, progress: 0, moved: Instant::now(), patience: Some(patience) };
         self.shared.sessions().insert(id, open);
-        let session = Session { id, shared: Arc::clone(&self.shared), from, patience };
+        let session = Session::new(id, Arc::clone(&self.shared), from, patience);
         let message = ToWorker::Open { session: id, job, work };
         self.shared.send(Packet { message, file }).await;
         session
@@ -190,61 +205,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Sessions keep what is shared; without its owner a worker is of no use to them.
         self.dismiss();
-    }
-}
-
-/// A session of a process. Dropping it asks the worker to stop.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) id: SessionId,
-    shared: Arc<Shared>,
-    from: mpsc::Receiver<Packet<FromWorker>>,
-    patience: Duration,
-}
-
-impl Session {
-    /// Waits for what the worker says next; an end tells why there is nothing more.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: nothing that arrived is lost.
-    pub(crate) async fn next(&mut self) -> Result<Packet<FromWorker>, Death> {
-        if let Some(packet) = self.from.recv().await {
-            return Ok(packet);
-        }
-        let mut death = self.shared.death.subscribe();
-        let told = death.wait_for(Option::is_some).await;
-        Err(told.ok().and_then(|death| death.clone()).unwrap_or_else(unknown))
-    }
-
-    /// Says something to the worker.
-    pub(crate) async fn say(&self, message: ToWorker, file: Option<OwnedFd>) {
-        self.shared.send(Packet { message, file }).await;
-    }
-
-    /// Says whether the worker waits for us now; then its clock stands still.
-    pub(crate) fn waits_for_us(&self, waits: bool) {
-        if let Some(open) = self.shared.sessions().get_mut(&self.id) {
-            open.moved = Instant::now();
-            open.patience = (!waits).then_some(self.patience);
-        }
-    }
-
-    /// Ends the worker, since it broke a promise.
-    pub(crate) fn condemn(&self, why: &str) {
-        self.shared.end(DeathKind::Broken, format!("it broke the protocol: {why}"), Some(self.id));
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let was_open = self.shared.sessions().remove(&self.id).is_some();
-        if was_open && let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (shared, session) = (Arc::clone(&self.shared), self.id);
-            runtime.spawn(async move {
-                shared.send(ToWorker::Cancel { session }.into()).await;
-                shared.send(ToWorker::Close { session }.into()).await;
-            });
-        }
     }
 }
 
@@ -275,7 +235,8 @@ impl Shared {
     /// Ends the process; the first reason stands.
     fn end(&self, kind: DeathKind, why: String, guilty: Option<SessionId>) {
         let busy = self.busy();
-        self.sentence().get_or_insert(Death { kind, why, busy, guilty });
+        let pid = self.child.pid;
+        self.sentence().get_or_insert(Death { pid, kind, why, busy, guilty });
         self.child.kill();
     }
 
@@ -304,24 +265,24 @@ impl Shared {
 
     /// Hears the worker until it ends, and looks at its deadlines.
     async fn hear(self: Arc<Self>, ready: mpsc::Sender<Result<Loaded, RunError>>) {
-        let mut ears = Ears { ready: Some(ready), second: Instant::now(), lines: 0 };
+        let mut ears = Ears { ready: Some(ready), lines: Lines::default() };
         let mut looks = tokio::time::interval(LOOK);
         loop {
             tokio::select! {
                 biased;
-                received = packet::hear(&self.socket) => match received {
+                received = packet::hear(&self.socket, LONGEST) => match received {
                     Ok(Some(packet)) => {
-                        if let Err(why) = self.take(packet, &mut ears).await {
-                            self.broke(&why);
+                        if let Err(Breach { why, guilty }) = self.take(packet, &mut ears).await {
+                            self.broke(&why, guilty);
                         }
                     }
                     Ok(None) => break,
                     Err(PacketError::Broken(why)) => {
-                        self.broke(&why);
+                        self.broke(&why, None);
                         break;
                     }
                     Err(PacketError::Io(error)) => {
-                        self.broke(&error.to_string());
+                        self.broke(&error.to_string(), None);
                         break;
                     }
                 },
@@ -331,8 +292,8 @@ impl Shared {
         self.mourn(ears.ready.is_none()).await;
     }
 
-    fn broke(&self, why: &str) {
-        self.end(DeathKind::Broken, format!("it broke the protocol: {why}"), None);
+    fn broke(&self, why: &str, guilty: Option<SessionId>) {
+        self.end(DeathKind::Broken, format!("it broke the protocol: {why}"), guilty);
     }
 
     /// Waits for the end of the process, and tells everybody.
@@ -344,8 +305,8 @@ impl Shared {
         self.child.kill();
         let sentence = self.sentence().clone();
         let crashed = || {
-            let (kind, why) = (DeathKind::Crashed, end.to_string());
-            Death { kind, why, busy: self.busy(), guilty: None }
+            let (pid, why, busy) = (self.child.pid, end.to_string(), self.busy());
+            Death { pid, kind: kind(end), why, busy, guilty: None }
         };
         let death = sentence.unwrap_or_else(crashed);
         measure::ended(&self.group, death.kind, was_ready);
@@ -375,25 +336,20 @@ impl Shared {
     }
 
     /// Takes one message; says what is wrong with it.
-    async fn take(&self, packet: Packet<FromWorker>, ears: &mut Ears) -> Result<(), String> {
-        let session = match &packet.message {
-            FromWorker::Ready(_) | FromWorker::Refused { .. } => {
-                let ready = ears.ready.take().ok_or("it got ready twice")?;
-                measure::began(&self.group);
-                let said = match packet.message {
-                    FromWorker::Ready(loaded) => Ok(loaded),
-                    FromWorker::Refused { error } => Err(error),
-                    _ => return Ok(()),
-                };
-                drop(ready.send(said).await);
-                return Ok(());
-            }
+    async fn take(&self, packet: Packet<FromWorker>, ears: &mut Ears) -> Result<(), Breach> {
+        let session = match packet.message {
+            FromWorker::Ready(loaded) => return self.is_ready(Ok(loaded), ears).await,
+            FromWorker::Refused { error } => return self.is_ready(Err(error), ears).await,
             FromWorker::Beat { progress } => {
-                self.beat(progress);
+                self.beat(&progress);
                 return Ok(());
             }
-            FromWorker::Log { .. } => {
-                self.log(packet.message, ears);
+            FromWorker::Log { job, stage, level, message } => {
+                ears.lines.write(
+                    log::Whose { group: &self.group, pid: self.child.pid, job, stage },
+                    level,
+                    message,
+                );
                 return Ok(());
             }
             FromWorker::Facts { session, .. }
@@ -406,19 +362,39 @@ impl Shared {
             | FromWorker::Cut { session, .. }
             | FromWorker::Probed { session }
             | FromWorker::Document { session, .. }
-            | FromWorker::Failed { session, .. } => *session,
+            | FromWorker::Failed { session, .. } => session,
         };
         if session == 0 || session >= self.last.load(Ordering::Relaxed) {
-            return Err(format!("there was never a session {session}"));
+            return Err(format!("there was never a session {session}").into());
         }
         let to = self.sessions().get_mut(&session).map(|open| {
             open.moved = Instant::now();
             open.to.clone()
         });
         // A session that was dropped may still be talked about.
-        if let Some(to) = to {
+        let Some(to) = to else { return Ok(()) };
+        if !self.has_several {
+            // Its worker waits with it.
             drop(to.send(packet).await);
+        } else if let Err(TrySendError::Full(_)) = to.try_send(packet) {
+            // Others would wait as well, for what this one says too much.
+            let why = format!("{WAITING} messages of session {session} wait, and it says more");
+            return Err(Breach { why, guilty: Some(session) });
         }
+        Ok(())
+    }
+
+    /// Hands on how its start went.
+    async fn is_ready(
+        &self,
+        said: Result<Loaded, RunError>,
+        ears: &mut Ears,
+    ) -> Result<(), Breach> {
+        let Some(ready) = ears.ready.take() else {
+            return Err("it got ready twice".to_owned().into());
+        };
+        measure::began(&self.group);
+        drop(ready.send(said).await);
         Ok(())
     }
 
@@ -430,40 +406,39 @@ impl Shared {
             }
         }
     }
-
-    /// Writes a line of the worker's log into ours.
-    fn log(&self, message: FromWorker, ears: &mut Ears) {
-        let FromWorker::Log { job, stage, level, message } = message else { return };
-        if ears.second.elapsed() > Duration::from_secs(1) {
-            (ears.second, ears.lines) = (Instant::now(), 0);
-        }
-        ears.lines += 1;
-        if ears.lines > LINES {
-            return;
-        }
-        let cut = |text: String| text.chars().take(LINE).collect::<String>();
-        let (message, stage, job) = (cut(message), cut(stage), job.map(|job| job.0));
-        let (group, pid) = (&self.group, self.child.pid);
-        match level {
-            LogLevel::Error => tracing::error!(group, pid, stage, job, "{message}"),
-            LogLevel::Warn => tracing::warn!(group, pid, stage, job, "{message}"),
-            LogLevel::Info => tracing::info!(group, pid, stage, job, "{message}"),
-            LogLevel::Debug => tracing::debug!(group, pid, stage, job, "{message}"),
-            LogLevel::Trace => tracing::trace!(group, pid, stage, job, "{message}"),
-        }
-    }
 }
 
 /// What is remembered while a worker is heard.
 struct Ears {
     /// Waits for the worker to be ready.
     ready: Option<mpsc::Sender<Result<Loaded, RunError>>>,
-    /// The second in which lines are counted, and how many there were.
-    second: Instant,
-    lines: u32,
+    /// What it may write into our log.
+    lines: Lines,
+}
+
+/// A promise that a worker did not keep.
+struct Breach {
+    why: String,
+    /// The session that is known to be the cause.
+    guilty: Option<SessionId>,
+}
+
+impl From<String> for Breach {
+    fn from(why: String) -> Self {
+        Self { why, guilty: None }
+    }
 }
 
 fn unknown() -> Death {
     let (kind, why) = (DeathKind::Crashed, "it ended".to_owned());
-    Death { kind, why, busy: Vec::new(), guilty: None }
+    Death { pid: 0, kind, why, busy: Vec::new(), guilty: None }
+}
+
+/// Tells what the end of a process was.
+fn kind(end: End) -> DeathKind {
+    match end.code() {
+        Some(exit::DEVICE_FAULT | exit::NO_DEVICE) => DeathKind::Device,
+        Some(exit::OUT_OF_MEMORY) => DeathKind::Memory,
+        _ => DeathKind::Crashed,
+    }
 }

@@ -1,5 +1,6 @@
 //! The runner: stages run in workers, and the engine does not notice.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +15,14 @@ use scribed_schemas::id::JobId;
 use scribed_schemas::transcript::Segments;
 use tokio::sync::mpsc;
 
-use crate::config::Config;
-use crate::group::{Group, Lent};
+use crate::config::{Config, GroupConfig, MEDIA, RENDER};
+use crate::group::{Group, Lent, Plan};
 use crate::limits::Limits;
 use crate::message::{Loaded, RecordingInfo, Setup, Work};
 use crate::nursery::{Nursery, Program};
-use crate::process::{Death, DeathKind, Session, StartError};
+use crate::process::{Birth, Death, DeathKind, Session, StartError};
 use crate::quarantine::{Quarantine, Rule};
+use crate::room::Room;
 
 mod canary;
 mod cut;
@@ -34,12 +36,11 @@ pub struct Workers(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     nursery: Nursery,
-    media: Group,
-    asr: Group,
-    render: Group,
+    /// By name; those of [`config`](crate::config) are always there.
+    groups: BTreeMap<String, Group>,
     quarantine: Quarantine,
-    /// Stages that are tried while nobody needs them, and how often.
-    canary: (Vec<StageCall>, Duration),
+    /// How often stages are tried while nobody needs them; 0: never.
+    canary: Duration,
 }
 
 /// What workers need to begin.
@@ -49,8 +50,10 @@ pub struct Start {
     pub program: Program,
     /// Where plugins are.
     pub search: Search,
-    /// Stages that the recognising worker keeps open.
-    pub warm: Vec<StageCall>,
+    /// Stages that the recognising worker of a group keeps open, by its name.
+    pub warm: BTreeMap<String, Vec<StageCall>>,
+    /// Chunks that are recognised at once when all is well.
+    pub slots: u32,
     /// Folder of the files that say what is in quarantine.
     pub quarantine: PathBuf,
 }
@@ -61,16 +64,25 @@ impl Workers {
     /// # Errors
     /// The thread that starts workers cannot be made.
     pub fn new(config: &Config, start: Start) -> std::io::Result<Self> {
-        let Start { program, search, warm, quarantine } = start;
-        let setup = |group: &str, warm: Vec<StageCall>| Setup {
-            group: group.to_owned(),
-            folders: search.folders.clone(),
-            pins: search.pins.clone(),
-            warm,
-            limits: Limits::default(),
+        let Start { program, search, mut warm, slots, quarantine } = start;
+        let back_after = Duration::from_secs(config.room_back_secs);
+        let group = |(name, settings): (String, GroupConfig)| {
+            let setup = Setup {
+                group: name.clone(),
+                folders: search.folders.clone(),
+                pins: search.pins.clone(),
+                warm: warm.remove(&name).unwrap_or_default(),
+                limits: Limits::default(),
+            };
+            let plan = Plan {
+                setup,
+                program: program.clone(),
+                ready_within: Duration::from_secs(config.ready_secs),
+                room: Room::new(&name, slots, back_after),
+            };
+            (name, Group::new(settings, plan))
         };
-        let ready = Duration::from_secs(config.ready_secs);
-        let group = |config, setup| Group::new(config, setup, program.clone(), ready);
+        let groups = config.all_groups().into_iter().map(group).collect();
         let rule = Rule {
             crashes: config.quarantine_crashes,
             window: Duration::from_secs(config.quarantine_window_secs),
@@ -78,25 +90,28 @@ impl Workers {
         };
         Ok(Self(Arc::new(Shared {
             nursery: Nursery::start()?,
-            media: group(config.media, setup("media", Vec::new())),
-            canary: (warm.clone(), Duration::from_secs(config.canary_secs)),
-            asr: group(config.asr, setup("asr", warm)),
-            render: group(config.render, setup("render", Vec::new())),
+            groups,
             quarantine: Quarantine::new(quarantine, rule),
+            canary: Duration::from_secs(config.canary_secs),
         })))
     }
 
-    /// Starts the recognising worker, so that its model is loaded before the first chunk, and has it tried
-    /// from then on whenever it is idle.
+    /// Starts the recognising workers, so that their models are loaded before the first chunk, and has them
+    /// tried from then on whenever they are idle.
     ///
     /// # Errors
-    /// A stage refused, or the worker did not get ready.
+    /// A stage refused, or a worker did not get ready.
     pub async fn warm_up(&self) -> Result<(), RunError> {
-        let started = self.0.asr.share(&self.0.nursery).await;
-        started.map(drop).map_err(|error| unstarted("asr", error))?;
-        let (stages, every) = self.0.canary.clone();
-        if !every.is_zero() && !stages.is_empty() {
-            tokio::spawn(canary::watch(Arc::downgrade(&self.0), stages, every));
+        let every = self.0.canary;
+        for (name, group) in &self.0.groups {
+            if group.warm().is_empty() {
+                continue;
+            }
+            let started = group.share(&self.0.nursery).await;
+            started.map(drop).map_err(|error| unstarted(name, error))?;
+            if !every.is_zero() {
+                tokio::spawn(canary::watch(Arc::downgrade(&self.0), name.clone(), every));
+            }
         }
         Ok(())
     }
@@ -113,9 +128,10 @@ impl StageRunner for Workers {
     ) -> Result<Cut, RunError> {
         let info = info(&recording);
         let work = Work::Cut { part: head.clone(), recording: info };
-        let mut lent = self.0.begin(&self.0.media, &head, work, &recording, &watch).await?;
+        let group = self.0.group(&head, MEDIA)?;
+        let mut lent = self.0.begin(group, &head, work, &recording, &watch).await?;
         let cut = cut::cut(&mut lent.session, &recording, &chunks, &watch).await;
-        self.0.settle(&self.0.media, lent, &head, cut)
+        self.0.settle(group, lent, &head, cut)
     }
 
     async fn recogniser(&self, part: Part, watch: Watch) -> Result<Box<dyn Recogniser>, RunError> {
@@ -128,7 +144,7 @@ impl StageRunner for Workers {
         text: mpsc::Receiver<Segments>,
         watch: Watch,
     ) -> Result<Document, RunError> {
-        let group = &self.0.render;
+        let group = self.0.group(&renderer, RENDER)?;
         let work = Work::Render { part: renderer.clone() };
         let mut lent = self.0.open(group, &renderer, work, None, &watch).await?;
         let made = render::render(&mut lent.session, text, &watch).await;
@@ -138,9 +154,10 @@ impl StageRunner for Workers {
     async fn probe(&self, first: Part, recording: Recording, watch: Watch) -> Result<(), RunError> {
         let info = info(&recording);
         let work = Work::Probe { part: first.clone(), recording: info };
-        let mut lent = self.0.begin(&self.0.media, &first, work, &recording, &watch).await?;
+        let group = self.0.group(&first, MEDIA)?;
+        let mut lent = self.0.begin(group, &first, work, &recording, &watch).await?;
         let probed = cut::probe(&mut lent.session, &recording, &watch).await;
-        self.0.settle(&self.0.media, lent, &first, probed)
+        self.0.settle(group, lent, &first, probed)
     }
 }
 
@@ -163,6 +180,15 @@ enum Stop {
 }
 
 impl Shared {
+    /// Returns the group in which a part runs: the one that it names, or the usual one.
+    fn group(&self, part: &Part, usual: &str) -> Result<&Group, RunError> {
+        let name = part.group.as_deref().unwrap_or(usual);
+        self.groups.get(name).ok_or_else(|| {
+            let why = format!("there is no group {name:?} of workers; see [workers.groups]");
+            RunError::new(last(part), Reason::InvalidConfig, why)
+        })
+    }
+
     /// Begins a session over a recording.
     async fn begin(
         &self,
@@ -233,7 +259,8 @@ impl Shared {
     /// Blames a part for the end of its worker.
     fn blame(&self, part: &Part, job: Option<JobId>, death: &Death) -> RunError {
         let reason = match death.kind {
-            DeathKind::Crashed => Reason::Crashed,
+            // Whoever is alone in a worker, or was found to be the cause, pays for its device as well.
+            DeathKind::Crashed | DeathKind::Device | DeathKind::Memory => Reason::Crashed,
             DeathKind::Deadline => Reason::Deadline,
             DeathKind::Broken => Reason::Failed,
             DeathKind::Dismissed => Reason::Cancelled,
@@ -292,8 +319,9 @@ pub async fn describe(
     };
     let nursery = Nursery::start();
     let nursery = nursery.map_err(|error| unstarted("worker", StartError::Spawn(error)))?;
-    let started =
-        crate::process::Process::start(&nursery, program, setup, true, ready_within).await;
+    let birth =
+        Birth { setup, keeps_environment: true, has_several: false, patience: ready_within };
+    let started = crate::process::Process::start(&nursery, program, birth).await;
     let process = started.map_err(|error| unstarted("worker", error))?;
     Ok(process.loaded.clone())
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
 use scribed_engine::runner::{InProcess, Reason, RunError};
-use scribed_plugin_host::{Catalog, Instance, Search};
+use scribed_plugin_host::{Catalog, Instance, Search, exit};
 use tokio::net::UnixDatagram;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tracing_subscriber::prelude::*;
@@ -35,6 +35,9 @@ pub(crate) use recording::MOST as MOST_READ;
 
 /// Time from one sign of life to the next.
 const BEAT: Duration = Duration::from_secs(1);
+
+/// Longest message of the daemon in bytes; the text of a chunk is the longest.
+const LONGEST: u64 = 64 << 20;
 
 /// Where all that a worker says is put.
 pub(crate) type Outgoing = UnboundedSender<Packet<FromWorker>>;
@@ -66,16 +69,31 @@ pub fn serve(socket: OwnedFd, parent: u32) -> io::Result<()> {
                 ended
             }
             Err(error) => {
+                let code = exit_code(error.reason);
                 say(&outgoing, FromWorker::Refused { error });
                 drop(outgoing);
                 // The reason arrives before the end does.
-                writing.await.map_err(io::Error::other)
+                writing.await.map_err(io::Error::other)?;
+                if let Some(code) = code {
+                    std::process::exit(code);
+                }
+                Ok(())
             }
         }
     })?;
     // What stages still do is of no use to anybody, and they may never end.
     end_now();
     Ok(())
+}
+
+/// Returns how a worker ends that does not get ready for this reason, where there is a code for it.
+fn exit_code(reason: Reason) -> Option<i32> {
+    match reason {
+        Reason::DeviceFault => Some(exit::DEVICE_FAULT),
+        Reason::OutOfMemory => Some(exit::OUT_OF_MEMORY),
+        Reason::NoDevice => Some(exit::NO_DEVICE),
+        _ => None,
+    }
 }
 
 /// Puts a message on its way; when the socket is closed nobody wants it.
@@ -100,7 +118,7 @@ fn end_now() {
 /// Waits for the first message.
 fn first(socket: &OwnedFd) -> io::Result<Option<Setup>> {
     poll(&mut [PollFd::new(socket, PollFlags::IN)], None)?;
-    match packet::receive(socket.as_fd()).map_err(io::Error::other)? {
+    match packet::receive(socket.as_fd(), LONGEST).map_err(io::Error::other)? {
         None => Ok(None),
         Some(Packet { message: ToWorker::Setup(setup), .. }) => Ok(Some(setup)),
         Some(_) => Err(io::Error::other("the first message is no setup")),
@@ -126,7 +144,7 @@ fn prepare(setup: &Setup) -> Result<(InProcess, Vec<Instance>, Loaded), RunError
 
 /// Reads what the daemon says until it is gone.
 async fn read(socket: &UnixDatagram, desk: &Desk) -> io::Result<()> {
-    while let Some(packet) = packet::hear(socket).await.map_err(io::Error::other)? {
+    while let Some(packet) = packet::hear(socket, LONGEST).await.map_err(io::Error::other)? {
         desk.take(packet);
     }
     Ok(())

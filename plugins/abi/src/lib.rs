@@ -28,6 +28,7 @@
 
 pub mod descriptor;
 pub mod entry;
+pub mod exit;
 pub mod host;
 pub mod item;
 pub mod sink;

@@ -27,4 +27,13 @@ impl Status {
     pub const NO_AUDIO: Self = Self(8);
     /// The recording is encrypted.
     pub const PROTECTED: Self = Self(9);
+    /// The device does not work any more in this process; another process may have more luck. Since 1.1.
+    pub const DEVICE_FAULT: Self = Self(10);
+    /// The device has no memory for this now; with less at once it may work. Since 1.1.
+    pub const OUT_OF_MEMORY: Self = Self(11);
+    /// There is no such device. Since 1.1.
+    pub const NO_DEVICE: Self = Self(12);
+
+    /// The greatest code that this version knows.
+    pub const LAST: Self = Self::NO_DEVICE;
 }

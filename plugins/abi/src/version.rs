@@ -13,7 +13,7 @@ pub struct AbiVersion {
 }
 
 /// The version that this crate describes.
-pub const CURRENT: AbiVersion = AbiVersion { major: 1, minor: 0 };
+pub const CURRENT: AbiVersion = AbiVersion { major: 1, minor: 1 };
 
 impl AbiVersion {
     /// Tells whether a host of this version can load a plugin of the other.

@@ -14,7 +14,7 @@ use std::{
 use scribed_abi::{
     AbiVersion, AudioItem, Bytes, CURRENT, ChunkItem, DocumentItem, ErrorBuf, Host, Item, Kind,
     LogLevel, MAX_CHANNELS, MAX_CHUNK_SAMPLES, MAX_STAGES, MediaItem, PluginEntry, SegmentsItem,
-    Sink, Span, Stage, StageDescriptor, Status, Str, flags,
+    Sink, Span, Stage, StageDescriptor, Status, Str, exit, flags,
 };
 
 /// The C program and what it should print.
@@ -94,6 +94,10 @@ fn status(status: Status) -> u32 {
     u32::try_from(status.0).expect("no code is negative")
 }
 
+fn exit_code(code: i32) -> u32 {
+    u32::try_from(code).expect("no code is negative")
+}
+
 fn values(sheet: &mut Sheet) {
     constants!(sheet:
         "sizeof(scribed_status)" = 4_u32,
@@ -110,6 +114,12 @@ fn values(sheet: &mut Sheet) {
         "SCRIBED_OVER_LIMIT" = status(Status::OVER_LIMIT),
         "SCRIBED_NO_AUDIO" = status(Status::NO_AUDIO),
         "SCRIBED_PROTECTED" = status(Status::PROTECTED),
+        "SCRIBED_DEVICE_FAULT" = status(Status::DEVICE_FAULT),
+        "SCRIBED_OUT_OF_MEMORY" = status(Status::OUT_OF_MEMORY),
+        "SCRIBED_NO_DEVICE" = status(Status::NO_DEVICE),
+        "SCRIBED_EXIT_DEVICE_FAULT" = exit_code(exit::DEVICE_FAULT),
+        "SCRIBED_EXIT_OUT_OF_MEMORY" = exit_code(exit::OUT_OF_MEMORY),
+        "SCRIBED_EXIT_NO_DEVICE" = exit_code(exit::NO_DEVICE),
         "SCRIBED_MEDIA" = Kind::MEDIA.0,
         "SCRIBED_AUDIO" = Kind::AUDIO.0,
         "SCRIBED_CHUNK" = Kind::CHUNK.0,

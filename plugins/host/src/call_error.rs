@@ -39,6 +39,12 @@ pub enum Status {
     NoAudio,
     /// The recording is encrypted.
     Protected,
+    /// The device does not work any more in this process.
+    DeviceFault,
+    /// The device has no memory for this now.
+    OutOfMemory,
+    /// There is no such device.
+    NoDevice,
 }
 
 impl Status {
@@ -54,6 +60,9 @@ impl Status {
             abi::Status::OVER_LIMIT => Self::OverLimit,
             abi::Status::NO_AUDIO => Self::NoAudio,
             abi::Status::PROTECTED => Self::Protected,
+            abi::Status::DEVICE_FAULT => Self::DeviceFault,
+            abi::Status::OUT_OF_MEMORY => Self::OutOfMemory,
+            abi::Status::NO_DEVICE => Self::NoDevice,
             _ => Self::Failed,
         })
     }
@@ -70,6 +79,9 @@ impl Status {
             Self::OverLimit => "the recording passes a limit",
             Self::NoAudio => "the recording has no sound",
             Self::Protected => "the recording is encrypted",
+            Self::DeviceFault => "its device failed",
+            Self::OutOfMemory => "its device has no memory left",
+            Self::NoDevice => "its device is missing",
         }
     }
 }

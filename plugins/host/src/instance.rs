@@ -238,7 +238,7 @@ fn with_message(
     }
     let text = String::from_utf8_lossy(buffer.get(..len).unwrap_or_default());
     let text = text.trim().replace(|c: char| c.is_control(), " ");
-    let unknown = !(0..=abi::Status::PROTECTED.0).contains(&status.0);
+    let unknown = !(0..=abi::Status::LAST.0).contains(&status.0);
     let text = if unknown { format!("{text} (unknown status {})", status.0) } else { text };
     (status, text)
 }

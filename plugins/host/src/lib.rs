@@ -41,6 +41,6 @@ pub use input::{Input, MediaInput, ReadAt};
 pub use instance::Instance;
 pub use output::{DocumentOutput, Output, Taker};
 pub use refusal::{Reason, Refusal};
-pub use scribed_abi::flags;
+pub use scribed_abi::{exit, flags};
 pub use search::Search;
 pub use stage_info::{Kind, StageInfo};

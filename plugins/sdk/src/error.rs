@@ -28,6 +28,16 @@ pub enum StageError {
     /// Something that the stage needs is missing or busy. The job is tried again later.
     #[error("{0}")]
     Unavailable(String),
+    /// The device does not work any more in this process. The process is replaced, and the job goes on
+    /// there.
+    #[error("{0}")]
+    DeviceFault(String),
+    /// The device has no memory for this now. It is tried again, with less at once.
+    #[error("{0}")]
+    OutOfMemory(String),
+    /// There is no such device. The job is tried again later.
+    #[error("{0}")]
+    NoDevice(String),
     /// The instance is broken. It is replaced and the job tried again.
     #[error("{0}")]
     Failed(String),
@@ -49,6 +59,9 @@ impl StageError {
             Self::NoAudio(_) => Status::NO_AUDIO,
             Self::Protected(_) => Status::PROTECTED,
             Self::Unavailable(_) => Status::UNAVAILABLE,
+            Self::DeviceFault(_) => Status::DEVICE_FAULT,
+            Self::OutOfMemory(_) => Status::OUT_OF_MEMORY,
+            Self::NoDevice(_) => Status::NO_DEVICE,
             Self::Failed(_) => Status::FAILED,
             Self::Cancelled | Self::Stopped => Status::CANCELLED,
         }
@@ -64,6 +77,9 @@ impl StageError {
             Status::NO_AUDIO => Self::NoAudio(message),
             Status::PROTECTED => Self::Protected(message),
             Status::UNAVAILABLE => Self::Unavailable(message),
+            Status::DEVICE_FAULT => Self::DeviceFault(message),
+            Status::OUT_OF_MEMORY => Self::OutOfMemory(message),
+            Status::NO_DEVICE => Self::NoDevice(message),
             Status::CANCELLED => Self::Cancelled,
             _ => Self::Failed(message),
         })

@@ -71,5 +71,5 @@ pub use host::{Host, Level};
 pub use kind::Document;
 pub use out::Out;
 pub use recording::{Recording, RecordingReader};
-pub use scribed_abi::{StageDescriptor, flags};
+pub use scribed_abi::{StageDescriptor, exit, flags};
 pub use stage::Stage;

@@ -264,6 +264,9 @@ stage!(Fails: AudioKind => AudioKind, |_, block, _| {
         5 => StageError::Protected(message()),
         6 => StageError::Unavailable(message()),
         7 => StageError::Failed(message()),
+        9 => StageError::DeviceFault(message()),
+        10 => StageError::OutOfMemory(message()),
+        11 => StageError::NoDevice(message()),
         _ => StageError::Cancelled,
     })
 });
@@ -282,4 +285,7 @@ fn every_error_crosses_the_vtable_and_comes_back() {
     assert_eq!(fail(6), StageError::Unavailable("because".to_owned()));
     assert_eq!(fail(7), StageError::Failed("because".to_owned()));
     assert_eq!(fail(8), StageError::Cancelled);
+    assert_eq!(fail(9), StageError::DeviceFault("because".to_owned()));
+    assert_eq!(fail(10), StageError::OutOfMemory("because".to_owned()));
+    assert_eq!(fail(11), StageError::NoDevice("because".to_owned()));
 }

@@ -169,7 +169,7 @@ fn failure(code: i32) -> StageError {
         -4 => "starting: more decoders than whisper.cpp has",
         -5 => "starting: audio_ctx is too large",
         -6 => "the encoder",
-        -7 => return StageError::Unavailable("no memory for the key-value cache".to_owned()),
+        -7 => return StageError::OutOfMemory("no memory for the key-value cache".to_owned()),
         -8 | -9 => "the decoder",
         _ => "whisper.cpp",
     };

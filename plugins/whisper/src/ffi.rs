@@ -1,11 +1,12 @@
-//! What crosses to whisper.cpp unchecked: the abort callback, the log callback, and a state that was
-//! freed behind our back.
+//! What crosses to whisper.cpp unchecked: the abort callbacks, the log callback, the list of devices, and
+//! a state that was freed behind our back.
 
 #![expect(unsafe_code, reason = "whisper-rs has no sound abort callback and no log callback")]
 
 use std::{
     cell::RefCell,
     ffi::{CStr, c_char, c_uint, c_void},
+    io::Write as _,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -15,7 +16,9 @@ use std::{
 };
 
 use scribed_plugin::prelude::*;
-use whisper_rs::{FullParams, GGMLLogLevel, WhisperError, WhisperState};
+use whisper_rs::{FullParams, GGMLLogLevel, WhisperError, WhisperState, whisper_rs_sys as sys};
+
+use crate::device;
 
 /// `whisper_full_with_state` could not enlarge the key-value cache and has freed the state.
 const STATE_FREED: i32 = -7;
@@ -97,6 +100,7 @@ pub(crate) fn with_log<T>(host: &Host, call: impl FnOnce() -> T) -> T {
     INSTALL.call_once(|| {
         // SAFETY: the callback has the right signature, needs no data and never unwinds.
         unsafe { whisper_rs::set_log_callback(Some(heard), std::ptr::null_mut()) };
+        watch_aborts();
     });
     let before = LISTENER.with(|listener| listener.replace(Some((host.clone(), String::new()))));
     let answer = call();
@@ -111,7 +115,10 @@ unsafe extern "C" fn heard(level: c_uint, text: *const c_char, _: *mut c_void) {
     // SAFETY: whisper.cpp passes a string that ends with NUL and lives through the call.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     let level = match GGMLLogLevel::from(level) {
-        GGMLLogLevel::Error => Level::Warn,
+        GGMLLogLevel::Error => {
+            device::heard_error(&text);
+            Level::Warn
+        }
         GGMLLogLevel::Warn => Level::Debug,
         _ => Level::Trace,
     };
@@ -127,4 +134,47 @@ unsafe extern "C" fn heard(level: c_uint, text: *const c_char, _: *mut c_void) {
             }
         });
     })));
+}
+
+/// Counts the GPUs, as whisper.cpp numbers them.
+pub(crate) fn count_gpus() -> usize {
+    let is_gpu = |index: &usize| {
+        // SAFETY: the index is below the count, and devices are never freed.
+        let kind = unsafe { sys::ggml_backend_dev_type(sys::ggml_backend_dev_get(*index)) };
+        kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_GPU
+            || kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_IGPU
+    };
+    // SAFETY: it takes nothing; the first call makes the list, behind a lock.
+    let devices = unsafe { sys::ggml_backend_dev_count() };
+    (0..devices).filter(is_gpu).count()
+}
+
+/// From now on a process whose device failed ends with an exit code that tells so.
+fn watch_aborts() {
+    // SAFETY: the callback has the right signature and never unwinds.
+    unsafe { sys::ggml_set_abort_callback(Some(aborting)) };
+}
+
+unsafe extern "C" fn aborting(message: *const c_char) {
+    if message.is_null() {
+        return;
+    }
+    // SAFETY: ggml passes a string that ends with NUL and lives through the call.
+    let message = unsafe { CStr::from_ptr(message) }.to_string_lossy();
+    // What the default callback does as well; one that cannot be written is nobody's.
+    drop(writeln!(std::io::stderr(), "{message}"));
+    if let Some(code) = device::cause(&message) {
+        // SAFETY: it ends the process at once, as the abort after this would; exit handlers of a
+        // driver that has just failed are not to be run.
+        unsafe { libc::_exit(code) };
+    }
+}
+
+/// Has ggml abort this process.
+#[cfg(test)]
+pub(crate) fn abort(message: &str) {
+    watch_aborts();
+    let message = std::ffi::CString::new(message).unwrap_or_default();
+    // SAFETY: the strings live through the call, which does not return; the format takes one.
+    unsafe { sys::ggml_abort(c"device.rs".as_ptr(), 1, c"%s".as_ptr(), message.as_ptr()) };
 }

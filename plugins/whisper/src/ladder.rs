@@ -11,7 +11,7 @@ use crate::{
     ffi,
     gates::{self, Limits},
     language::Language,
-    model::{Model, Slot},
+    model::Model,
 };
 
 /// Decodes chunks of one job.
@@ -19,7 +19,6 @@ use crate::{
 pub(crate) struct Ladder {
     host: Host,
     model: Arc<Model>,
-    slot: Slot,
     parameters: Parameters,
     limits: Limits,
     /// What is tried after the first attempt.
@@ -27,10 +26,11 @@ pub(crate) struct Ladder {
 }
 
 impl Ladder {
-    /// Borrows a state and prepares the parameters.
+    /// Prepares the parameters.
     ///
     /// # Errors
-    /// [`StageError::InvalidConfig`] for a language that the model does not know.
+    /// [`StageError::InvalidConfig`] for a language that the model does not know;
+    /// [`StageError::OutOfMemory`] where there is none for a state.
     pub(crate) fn new(config: &Config, model: Arc<Model>, host: Host) -> Result<Self> {
         let multilingual = model.context().is_multilingual();
         let language =
@@ -42,8 +42,9 @@ impl Ladder {
             .temperatures
             .iter()
             .map(|&temperature| Strategy::Sample { temperature, best_of: config.best_of });
+        // Who has no memory for a state says so before the first chunk.
+        drop(model.slot(&host)?);
         Ok(Self {
-            slot: model.slot(&host)?,
             parameters,
             limits: Limits::new(config),
             rungs: beam.into_iter().chain(samples).collect(),
@@ -62,10 +63,10 @@ impl Ladder {
     /// # Errors
     /// [`StageError::Cancelled`] when the daemon says so; `Failed` when a decoding fails.
     pub(crate) fn climb(&mut self, samples: &[f32]) -> Result<Attempt> {
-        let state = self.slot.take(&self.host)?;
-        let (first, state) = self.attempt(state, Strategy::Greedy, samples);
+        let mut slot = self.model.slot(&self.host)?;
+        let (first, state) = self.attempt(slot.take(&self.host)?, Strategy::Greedy, samples);
         if let Some(state) = state {
-            self.slot.put(state);
+            slot.put(state);
         }
         let mut best = Judged::new(first?, &self.limits);
         if best.doubts == 0 || self.rungs.is_empty() {

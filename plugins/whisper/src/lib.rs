@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Models are ggml files, as whisper.cpp reads them. One copy of the weights per model and device
-//! serves every instance in the process; each instance borrows a state (key-value cache and
-//! buffers) from a pool and gives it back when it ends.
+//! serves every instance in the process; each chunk borrows a state (key-value cache and
+//! buffers) from a pool.
 //!
 //! Each chunk is decoded on its own: its text depends on its samples, the model and the options
 //! only, so a job that goes on after a crash gives what it would have given without one.
@@ -16,11 +16,12 @@
 //! - [`attempt`]: one decoding. [`ladder`]: which ones, in what order.
 //! - [`gates`]: what makes a text doubtful.
 //! - [`words`]: from tokens to words. [`align`]: their times. [`place`]: into the recording.
-//! - [`ffi`]: the two callbacks that whisper.cpp is given.
+//! - [`ffi`]: the two callbacks that whisper.cpp is given. [`device`]: the GPU, and how it fails.
 
 mod align;
 mod attempt;
 mod config;
+mod device;
 mod ffi;
 mod file;
 mod gates;

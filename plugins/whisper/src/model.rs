@@ -15,7 +15,7 @@ use std::{
 use scribed_plugin::prelude::*;
 use whisper_rs::{WhisperContext, WhisperContextParameters, WhisperState};
 
-use crate::{Config, ffi, file};
+use crate::{Config, device, ffi, file};
 
 static MODELS: LazyLock<Mutex<HashMap<Key, Arc<Model>>>> = LazyLock::new(Mutex::default);
 
@@ -38,6 +38,9 @@ pub(crate) struct Model {
 }
 
 /// A borrowed state; it goes back to the pool when this is dropped.
+///
+/// It is borrowed for one chunk, so that there are as many states as chunks that are decoded at once,
+/// and not as many as open instances.
 #[derive(Debug)]
 pub(crate) struct Slot {
     model: Arc<Model>,
@@ -48,7 +51,8 @@ impl Model {
     /// Returns the model that the options name, loading it if nobody has.
     ///
     /// # Errors
-    /// [`StageError::InvalidConfig`] naming the file, what is wrong with it, and what to do.
+    /// [`StageError::InvalidConfig`] naming the file, what is wrong with it, and what to do;
+    /// [`StageError::NoDevice`] where the GPU is missing that the options name.
     pub(crate) fn shared(config: &Config, host: &Host) -> Result<Arc<Self>> {
         let shown = config.model.display();
         let unfit = |reason: &str| {
@@ -57,6 +61,10 @@ impl Model {
                  or get one anew"
             ))
         };
+        if config.on_gpu() {
+            // whisper.cpp itself would go on without a word, on the processor.
+            device::insist(config.gpu_device)?;
+        }
         file::check(&config.model).map_err(|error| unfit(&error.0))?;
         let metadata = fs::metadata(&config.model).map_err(|e| unfit(&format!("is gone: {e}")))?;
         let key = Key {
@@ -88,7 +96,7 @@ impl Model {
     /// Borrows a state from the pool, or makes one when all are in use.
     ///
     /// # Errors
-    /// [`StageError::Unavailable`] when there is no memory for one.
+    /// [`StageError::OutOfMemory`] when there is no memory for one.
     pub(crate) fn slot(self: &Arc<Self>, host: &Host) -> Result<Slot> {
         let idle = locked(&self.idle).pop();
         let state = match idle {
@@ -101,10 +109,10 @@ impl Model {
     /// Makes a state that nobody has used.
     ///
     /// # Errors
-    /// [`StageError::Unavailable`] when there is no memory for one.
+    /// [`StageError::OutOfMemory`] when there is no memory for one.
     pub(crate) fn fresh(&self, host: &Host) -> Result<WhisperState> {
         ffi::with_log(host, || self.context.create_state()).map_err(|_| {
-            StageError::Unavailable(
+            StageError::OutOfMemory(
                 "no memory on the device for another decoder state; use fewer slots or a smaller \
                  model"
                     .to_owned(),

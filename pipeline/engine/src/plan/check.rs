@@ -92,6 +92,7 @@ impl<'a> Growing<'a> {
         check_direction(&label, shape)?;
         let planned = PlannedStage {
             id: stage.stage.clone(),
+            group: stage.group.clone(),
             config: stage.config.clone(),
             job_options: shape.job_options(),
         };
@@ -107,6 +108,7 @@ impl<'a> Growing<'a> {
         let in_head =
             matches!(shape.accepts, Kind::Media | Kind::Audio) || shape.emits == Kind::Chunk;
         let part = if in_head { &mut self.plan.head } else { &mut self.plan.recogniser };
+        check_group(&label, &planned, part)?;
         part.push(planned);
         (self.carries, self.emitter) = (shape.emits, Some(stage.stage.as_str()));
         Ok(())
@@ -150,6 +152,18 @@ impl<'a> Growing<'a> {
                 Err(format!("it ends with {carries} of {emitter}; a stage to SEGMENTS is missing"))
             }
         }
+    }
+}
+
+/// Refuses a stage that names another group than those with which it shares a process.
+fn check_group(label: &str, stage: &PlannedStage, before: &[PlannedStage]) -> Result<(), String> {
+    let Some(group) = &stage.group else { return Ok(()) };
+    let named = |before: &PlannedStage| Some((before.id.clone(), before.group.clone()?));
+    match before.iter().find_map(named).filter(|(_, other)| other != group) {
+        None => Ok(()),
+        Some((id, other)) => Err(format!(
+            "{label} names the group {group:?} but {id} names {other:?}; they run in one process"
+        )),
     }
 }
 
@@ -261,6 +275,29 @@ mod tests {
         misfit(
             &[&trunk[..], &["text=txt", "redact"]].concat(),
             "stage 5 redact must stand before the stages that make documents",
+        );
+    }
+
+    #[test]
+    fn a_part_runs_in_the_group_that_its_stages_name() {
+        let mut configured = pipeline(&["decode", "resample", "vad", "whisper", "text=txt"]);
+        configured.stages[1].group = Some("isolated".into());
+        configured.stages[4].group = Some("paper".into());
+        let plans = Plans::from_shapes(std::slice::from_ref(&configured), &shapes()).unwrap();
+        let (plan, options) = (plans.plan(None).unwrap(), Options::default());
+        assert_eq!(plan.head(&options).group.as_deref(), Some("isolated"));
+        assert_eq!(plan.first(&options).group.as_deref(), Some("isolated"));
+        assert_eq!(plan.recogniser(&options).group, None);
+        assert_eq!(plan.renderer("txt", &options).unwrap().group.as_deref(), Some("paper"));
+
+        configured.stages[2].group = Some("other".into());
+        let refused = Plans::from_shapes(&[configured], &shapes()).unwrap_err().to_string();
+        assert!(
+            refused.ends_with(
+                "stage 3 vad names the group \"other\" but resample names \"isolated\"; they run \
+                 in one process"
+            ),
+            "{refused}"
         );
     }
 

@@ -23,6 +23,10 @@ pub struct StageConfig {
     /// Name of the format that it makes, as exports ask for it; only for stages that make documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// Group of worker processes in which it runs; left out, the one for what it does: `media` up to
+    /// chunks, `asr` from there to text, `render` for documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Its own options; what they mean is the stage's business.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub config: Map<String, Value>,
@@ -31,7 +35,7 @@ pub struct StageConfig {
 impl StageConfig {
     /// Makes a stage without options.
     pub fn new(stage: impl Into<String>) -> Self {
-        Self { stage: stage.into(), format: None, config: Map::new() }
+        Self { stage: stage.into(), format: None, group: None, config: Map::new() }
     }
 
     /// Makes a stage that makes documents, without options.

@@ -39,7 +39,7 @@ impl InProcess {
         let mut refusals = Vec::new();
         for plan in plans.iter() {
             for call in plan.stages() {
-                let part = Part { stages: vec![call] };
+                let part = Part { stages: vec![call], group: None };
                 if let Err(error) = Chain::open(&self.catalog, &part, &Watch::default()) {
                     refusals.push((plan.name.clone(), error));
                 }

@@ -127,3 +127,19 @@ async fn a_store_that_is_away_at_the_beginning_of_an_attempt_costs_nothing() {
     assert_eq!((job.error_count, job.fence), (0, 2));
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_store_whose_calls_wait_for_each_other_is_never_waited_for_in_vain() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new())).one_by_one();
+    let config = Config { slots: 3, concurrent_jobs: 2, ..Config::default() };
+    let bench = Bench::with(config, Arc::new(store));
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(bench.submit("one\n!refuse two\nthree\nfour").await);
+    }
+    let running = bench.start();
+    for id in jobs {
+        bench.until_state(id, JobState::CompletedPartially).await;
+    }
+    running.stop().await;
+}

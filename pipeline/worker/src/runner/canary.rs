@@ -7,7 +7,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use scribed_engine::runner::{Chunk, Part, RunError, StageCall, Watch};
+use scribed_engine::runner::{Chunk, Part, RunError, Watch};
 use scribed_schemas::audio::MODEL_RATE;
 use scribed_schemas::chunk::{ChunkMap, Span};
 
@@ -18,19 +18,21 @@ const FAILURES: u32 = 2;
 /// How loud the noise is, of full scale: too soft to pass for speech.
 const LOUDNESS: f32 = 0.001;
 
-/// Tries the recogniser whenever it has been idle for `every`, until the runner is gone. A try may take as
-/// long.
-pub(super) async fn watch(shared: Weak<Shared>, stages: Vec<StageCall>, every: Duration) {
+/// Tries the recognisers of a group whenever it has been idle for `every`, until the runner is gone. A try
+/// may take as long.
+pub(super) async fn watch(shared: Weak<Shared>, name: String, every: Duration) {
     let mut failures = 0;
     loop {
         tokio::time::sleep(every).await;
         let Some(shared) = shared.upgrade() else { return };
-        if shared.asr.is_busy().await {
+        let Some(group) = shared.groups.get(&name) else { return };
+        if group.is_busy().await {
             failures = 0;
             continue;
         }
-        for stage in &stages {
-            match tokio::time::timeout(every, sing(&shared, stage)).await {
+        for stage in group.warm() {
+            let part = Part { stages: vec![stage.clone()], group: Some(name.clone()) };
+            match tokio::time::timeout(every, sing(&shared, part)).await {
                 Ok(Ok(())) => failures = 0,
                 Ok(Err(error)) => {
                     failures += 1;
@@ -43,7 +45,7 @@ pub(super) async fn watch(shared: Weak<Shared>, stages: Vec<StageCall>, every: D
                     stage = stage.stage,
                     "the recogniser does not do its work while it is idle; its worker is replaced"
                 );
-                shared.asr.replace().await;
+                group.replace().await;
                 failures = 0;
             }
         }
@@ -51,15 +53,14 @@ pub(super) async fn watch(shared: Weak<Shared>, stages: Vec<StageCall>, every: D
 }
 
 /// Recognises the noise.
-async fn sing(shared: &Arc<Shared>, stage: &StageCall) -> Result<(), RunError> {
-    let part = Part { stages: vec![stage.clone()] };
+async fn sing(shared: &Arc<Shared>, part: Part) -> Result<(), RunError> {
     let workers = Workers(Arc::clone(shared));
     let mut recogniser = recognise::open(workers, part, Watch::default()).await?;
     recogniser.recognise(Arc::new(noise())).await.map(drop)
 }
 
 /// Returns a second of soft noise, always the same.
-fn noise() -> Chunk {
+pub(super) fn noise() -> Chunk {
     // The generator of Numerical Recipes; its high bits are noise enough.
     let mut state = 1_u32;
     let samples = (0..MODEL_RATE).map(|_| {

@@ -6,12 +6,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use scribed_engine::runner::{Chunk, Part, Recogniser, RunError, Watch};
+use scribed_engine::runner::{Chunk, Part, Reason, Recogniser, RunError, Watch};
 use scribed_schemas::transcript::Segments;
+use tokio::sync::{RwLockReadGuard, RwLockWriteGuard, SemaphorePermit};
 
+use super::canary::noise;
 use super::cut::condemned;
 use super::{Stop, Workers, ids, last, unstarted};
 use crate::bulk;
+use crate::config::ASR;
+use crate::group::Group;
 use crate::message::{FromWorker, ToWorker, Work};
 use crate::packet::Packet;
 use crate::process::{Death, DeathKind, Process, Session};
@@ -65,21 +69,28 @@ impl Opened {
     /// elsewhere as long as others are to blame.
     async fn again(&mut self, chunk: Option<&Chunk>) -> Result<Option<Segments>, RunError> {
         let shared = Arc::clone(&self.workers.0);
+        let group = shared.group(&self.part, ASR)?;
         let mut is_suspect = false;
         for _ in 0..INNOCENT_TRIES {
             shared.admit(&self.part)?;
-            let tried = if is_suspect {
-                let _alone = shared.asr.alone.write().await;
-                self.attempt(chunk).await?
-            } else {
-                let _among_others = shared.asr.alone.read().await;
-                self.attempt(chunk).await?
+            let cancel = self.watch.cancel.clone();
+            let turn = tokio::select! {
+                biased;
+                () = cancel.tripped() => return Err(self.cancelled()),
+                turn = Turn::wait(group, is_suspect) => turn,
             };
-            let (death, session) = match tried {
+            let (death, session) = match self.attempt(group, chunk).await? {
                 None => return Ok(None),
                 Some(Tried::Recognised(text)) => {
                     shared.quarantine.went_well(ids(&self.part));
                     return Ok(Some(text));
+                }
+                Some(Tried::Failed(error)) if error.reason == Reason::OutOfMemory => {
+                    self.place = None;
+                    if group.room.shrink(turn.place, None) {
+                        continue;
+                    }
+                    return Err(error);
                 }
                 Some(Tried::Failed(error)) => return Err(error),
                 Some(Tried::Died(death, session)) => (death, session),
@@ -88,10 +99,18 @@ impl Opened {
             let is_busy = death.busy.contains(&session);
             let is_alone = is_busy && (is_suspect || death.busy.len() == 1);
             match death.guilty {
+                _ if death.kind == DeathKind::Memory => {
+                    if !group.room.shrink(turn.place, Some(death.pid)) {
+                        let why = format!("its worker ended: {}", death.why);
+                        return Err(RunError::new(last(&self.part), Reason::OutOfMemory, why));
+                    }
+                }
                 Some(guilty) if guilty == session => {
                     return Err(shared.blame(&self.part, self.watch.job, &death));
                 }
                 None if is_alone && death.kind != DeathKind::Dismissed => {
+                    drop(turn);
+                    self.try_device(&death).await?;
                     return Err(shared.blame(&self.part, self.watch.job, &death));
                 }
                 // A suspect from now on, unless another is known to be the cause.
@@ -107,11 +126,38 @@ impl Opened {
         Err(self.error("its workers ended again and again"))
     }
 
+    /// Sees after a fault of the device whether it works on what is harmless. When it does not, the device
+    /// is to blame and not the chunk.
+    async fn try_device(&self, death: &Death) -> Result<(), RunError> {
+        if death.kind != DeathKind::Device {
+            return Ok(());
+        }
+        let away = |why: &str| {
+            let why = format!("its worker ended: {}; {why}", death.why);
+            RunError::new(last(&self.part), Reason::DeviceFault, why)
+        };
+        // The noise itself has met the fault.
+        if self.watch.job.is_none() {
+            return Err(away("the device does not work"));
+        }
+        let (workers, part) = (self.workers.clone(), self.part.clone());
+        let sung: Result<Segments, RunError> = Box::pin(async move {
+            let mut recogniser = open(workers, part, Watch::default()).await?;
+            recogniser.recognise(Arc::new(noise())).await
+        })
+        .await;
+        sung.map(drop).map_err(|error| away(&format!("a new one fails as well: {error}")))
+    }
+
     /// One try.
-    async fn attempt(&mut self, chunk: Option<&Chunk>) -> Result<Option<Tried>, RunError> {
+    async fn attempt(
+        &mut self,
+        group: &Group,
+        chunk: Option<&Chunk>,
+    ) -> Result<Option<Tried>, RunError> {
         if self.place.as_ref().is_none_or(|place| !place.process.is_alive()) {
             self.place = None;
-            match self.place_anew().await? {
+            match self.place_anew(group).await? {
                 Ok(place) => self.place = Some(place),
                 Err(tried) => return Ok(Some(tried)),
             }
@@ -126,6 +172,7 @@ impl Opened {
         let message = ToWorker::Recognise { session: session.id, number, map };
         session.say(message, Some(samples)).await;
         let tried = hear(session, &self.watch).await;
+        let tried = replaced_for_device(session, tried).await;
         session.waits_for_us(true);
         if matches!(tried, Err(Stop::Unwanted)) {
             // What it still does is nobody's any more.
@@ -135,14 +182,14 @@ impl Opened {
     }
 
     /// Opens a session in the shared worker.
-    async fn place_anew(&self) -> Result<Result<Place, Tried>, RunError> {
-        let shared = &self.workers.0;
-        let process = shared.asr.share(&shared.nursery).await;
+    async fn place_anew(&self, group: &Group) -> Result<Result<Place, Tried>, RunError> {
+        let process = group.share(&self.workers.0.nursery).await;
         let process = process.map_err(|error| unstarted(last(&self.part), error))?;
         let work = Work::Recogniser { part: self.part.clone() };
-        let patience = shared.asr.config.patience();
+        let patience = group.config.patience();
         let mut session = process.open(self.watch.job, work, None, patience).await;
-        match hear(&mut session, &self.watch).await {
+        let heard = hear(&mut session, &self.watch).await;
+        match replaced_for_device(&mut session, heard).await {
             Ok(None) => {
                 session.waits_for_us(true);
                 Ok(Ok(Place { process, session }))
@@ -169,17 +216,48 @@ impl Opened {
             Ok(Some(text)) => Ok(Tried::Recognised(text)),
             Ok(None) => Err(self.error("it opened twice")),
             Err(Stop::Stage(error)) => Ok(Tried::Failed(error)),
-            Err(Stop::Unwanted) => Err(RunError::new(
-                last(&self.part),
-                scribed_engine::runner::Reason::Cancelled,
-                "cancelled",
-            )),
+            Err(Stop::Unwanted) => Err(self.cancelled()),
             Err(Stop::Death(death)) => Ok(Tried::Died(death, session)),
         }
     }
 
     fn error(&self, why: &str) -> RunError {
-        RunError::new(last(&self.part), scribed_engine::runner::Reason::Failed, why)
+        RunError::new(last(&self.part), Reason::Failed, why)
+    }
+
+    fn cancelled(&self) -> RunError {
+        RunError::new(last(&self.part), Reason::Cancelled, "cancelled")
+    }
+}
+
+/// Leave to work: a place in the device's memory, and nobody else there for a suspect.
+struct Turn<'a> {
+    place: Option<SemaphorePermit<'a>>,
+    _alone: Option<RwLockWriteGuard<'a, ()>>,
+    _among_others: Option<RwLockReadGuard<'a, ()>>,
+}
+
+impl<'a> Turn<'a> {
+    async fn wait(group: &'a Group, is_suspect: bool) -> Self {
+        let place = group.room.enter().await;
+        if is_suspect {
+            Self { place, _alone: Some(group.alone.write().await), _among_others: None }
+        } else {
+            Self { place, _alone: None, _among_others: Some(group.alone.read().await) }
+        }
+    }
+}
+
+/// Has a worker replaced that says that its device failed.
+async fn replaced_for_device(
+    session: &mut Session,
+    heard: Result<Option<Segments>, Stop>,
+) -> Result<Option<Segments>, Stop> {
+    match heard {
+        Err(Stop::Stage(error)) if error.reason == Reason::DeviceFault => {
+            Err(Stop::Death(session.replace_for_device(&error.message).await))
+        }
+        heard => heard,
     }
 }
 

@@ -65,7 +65,7 @@ fn the_entry_that_the_lies_are_made_from_is_good_and_any_minor_version_will_do()
 #[test]
 fn another_abi_version_is_refused_and_both_sides_are_named() {
     refused(
-        &["-DMAJOR=2u"],
+        &["-DMAJOR=2u", "-DMINOR=0u"],
         "the plugin speaks ABI 2.0, this daemon 1.x; \
          update the daemon, or get a build of the plugin for this version",
     );

@@ -72,7 +72,7 @@ fn an_instance_that_is_none_is_refused() {
 
 #[test]
 fn statuses_that_do_not_exist_count_as_failed() {
-    for status in ["10", "99", "-1", "-2147483648", "2147483647"] {
+    for status in ["13", "99", "-1", "-2147483648", "2147483647"] {
         let unknown = format!("why (unknown status {status})");
         create_fails(AUDIO, &format!("create answers {status}"), Status::Failed, &unknown);
         let mut instance = open(AUDIO, &format!("process answers {status}"));
@@ -85,7 +85,8 @@ fn statuses_that_do_not_exist_count_as_failed() {
 #[test]
 fn every_status_arrives_with_its_message_from_every_call() {
     use Status::{
-        Cancelled, Failed, InvalidConfig, InvalidInput, NoAudio, OverLimit, Protected, Unavailable,
+        Cancelled, DeviceFault, Failed, InvalidConfig, InvalidInput, NoAudio, NoDevice,
+        OutOfMemory, OverLimit, Protected, Unavailable,
     };
     let known = [
         (1, InvalidConfig),
@@ -96,6 +97,9 @@ fn every_status_arrives_with_its_message_from_every_call() {
         (7, OverLimit),
         (8, NoAudio),
         (9, Protected),
+        (10, DeviceFault),
+        (11, OutOfMemory),
+        (12, NoDevice),
     ];
     for (code, status) in known {
         create_fails(AUDIO, &format!("create answers {code}"), status, "why");

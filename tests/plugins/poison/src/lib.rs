@@ -6,13 +6,17 @@
 #![expect(unsafe_code, reason = "breaking memory takes a pointer")]
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use scribed_plugin::prelude::*;
 use scribed_schemas::transcript::{Segment, Segments};
 
 /// Bytes that a leak takes at once.
-const LEAK: usize = 1 << 20;
+const LEAK: usize = 4 << 20;
+/// How long a hungry chunk waits for another.
+const COMPANY: Duration = Duration::from_millis(300);
 /// Bytes that are written past the end of a buffer.
 const BEYOND: usize = 1 << 20;
 
@@ -31,15 +35,21 @@ enum Poison {
     Spin,
     /// Sleeps for ever.
     Sleep,
-    /// Takes a MiB each millisecond, and touches it.
+    /// Takes 4 MiB each millisecond, and touches it.
     Leak,
     /// Writes over its heap.
     Overwrite,
+    /// Says that its device failed.
+    Fault,
+    /// Ends as a process does whose device failed.
+    FaultExit,
+    /// Has memory for one such chunk at a time.
+    Hungry,
 }
 
 impl Poison {
     /// All kinds; the first is number 1.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Segfault,
         Self::Abort,
         Self::Panic,
@@ -48,6 +58,9 @@ impl Poison {
         Self::Sleep,
         Self::Leak,
         Self::Overwrite,
+        Self::Fault,
+        Self::FaultExit,
+        Self::Hungry,
     ];
 
     /// Reads the kind out of samples.
@@ -62,12 +75,13 @@ impl Poison {
         (1_u16..).zip(Self::ALL).find_map(|(kind, poison)| is_it(kind).then_some(poison))
     }
 
-    fn act(self) {
+    fn act(self) -> Result<()> {
         match self {
             // SAFETY: none; that is the point.
-            Self::Segfault => unsafe {
-                black_box(std::ptr::without_provenance_mut::<u8>(16)).write(1);
-            },
+            Self::Segfault => {
+                unsafe { black_box(std::ptr::without_provenance_mut::<u8>(16)).write(1) };
+                Ok(())
+            }
             Self::Abort => std::process::abort(),
             Self::Panic => panic!("the recording told me to"),
             Self::Exit => std::process::exit(3),
@@ -88,18 +102,41 @@ impl Poison {
                 drop(black_box(buffers));
                 std::process::abort();
             }
+            Self::Fault => Err(StageError::DeviceFault("an illegal address".to_owned())),
+            Self::FaultExit => std::process::exit(scribed_plugin::exit::DEVICE_FAULT),
+            Self::Hungry => eat(),
         }
     }
 }
 
-/// Options: none.
+/// Takes memory that there is for one at a time, and waits for company.
+fn eat() -> Result<()> {
+    static EATERS: AtomicU32 = AtomicU32::new(0);
+    EATERS.fetch_add(1, Ordering::SeqCst);
+    let begun = Instant::now();
+    let mut is_alone = true;
+    while is_alone && begun.elapsed() < COMPANY {
+        std::thread::sleep(Duration::from_millis(1));
+        is_alone = EATERS.load(Ordering::SeqCst) == 1;
+    }
+    EATERS.fetch_sub(1, Ordering::SeqCst);
+    let used_up = || StageError::OutOfMemory("two do not fit".to_owned());
+    if is_alone { Ok(()) } else { Err(used_up()) }
+}
+
+/// What the device is like.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {}
+pub struct Config {
+    /// While this file is there, the device fails whatever it is given.
+    pub broken_while: PathBuf,
+}
 
 /// The stage `org.scribed.test.poison`.
 #[derive(Debug)]
-pub struct Recogniser;
+pub struct Recogniser {
+    config: Config,
+}
 
 impl Stage for Recogniser {
     const ID: &'static str = "org.scribed.test.poison";
@@ -108,13 +145,16 @@ impl Stage for Recogniser {
     type Accepts = ChunkKind;
     type Emits = SegmentsKind;
 
-    fn open(_: Config, _: Host) -> Result<Self> {
-        Ok(Self)
+    fn open(config: Config, _: Host) -> Result<Self> {
+        Ok(Self { config })
     }
 
     fn process(&mut self, chunk: ChunkBlock<'_>, out: &mut Out<'_, SegmentsKind>) -> Result<()> {
+        if self.config.broken_while.exists() {
+            return Err(StageError::DeviceFault("it is broken".to_owned()));
+        }
         if let Some(poison) = Poison::of(chunk.samples) {
-            poison.act();
+            poison.act()?;
         }
         let map = chunk.map();
         let segment = Segment {
@@ -142,7 +182,7 @@ mod tests {
     fn poison_is_told_from_noise_and_silence() {
         assert_eq!(Poison::of(&[1_000.0 / 32_768.0; 10]), Some(Poison::Segfault));
         assert_eq!(Poison::of(&[8_000.0 / 32_768.0; 10]), Some(Poison::Overwrite));
-        for honest in [&[0.0; 10][..], &[0.5; 10], &[9_000.0 / 32_768.0; 4], &[0.03, 0.2], &[]] {
+        for honest in [&[0.0; 10][..], &[0.5; 10], &[12_000.0 / 32_768.0; 4], &[0.03, 0.2], &[]] {
             assert_eq!(Poison::of(honest), None, "{honest:?}");
         }
     }
