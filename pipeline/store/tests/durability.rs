@@ -359,6 +359,19 @@ fn a_second_daemon_is_refused_with_the_pid_of_the_first() {
 }
 
 #[test]
+fn a_lock_that_is_let_go_a_moment_later_is_waited_for() {
+    let (folder, _) = fresh();
+    let first = SqliteStore::lock(folder.path()).unwrap();
+    // As the child of a killed daemon does once it begins as a program of its own.
+    let lets_go = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        drop(first);
+    });
+    let _mine = SqliteStore::lock(folder.path()).unwrap();
+    lets_go.join().unwrap();
+}
+
+#[test]
 fn the_lock_of_a_daemon_that_died_is_free() {
     let (folder, _) = fresh();
     fs::write(folder.path().join("lock"), "999999\n").unwrap();

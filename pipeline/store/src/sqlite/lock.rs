@@ -5,9 +5,17 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::failure::Failure;
 use crate::error::{ErrorKind, Result};
+
+/// How long a lock is waited for: a worker that a daemon was just starting when it was killed has its
+/// lock until it begins as a program of its own.
+const LET_GO: Duration = Duration::from_secs(1);
+/// Pause between two tries.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The right of one daemon to a state folder; dropping it, or the end of the process, gives it up.
 #[derive(Debug)]
@@ -17,7 +25,7 @@ pub struct FolderLock {
 }
 
 impl FolderLock {
-    /// Takes the lock of a folder by its file `lock`, which then holds the pid.
+    /// Takes the lock of a folder by its file `lock`, which then holds the pid. Blocks for up to a second.
     ///
     /// # Errors
     ///
@@ -27,12 +35,16 @@ impl FolderLock {
         let attempt = || format!("lock the state folder {}", folder.display());
         let mut file =
             open(&folder.join("lock")).map_err(|e| refused(folder, e).during(attempt()))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(held(folder, &mut file).during(attempt()));
+        let begin = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begin.elapsed() < LET_GO => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(held(folder, &mut file).during(attempt()));
+                }
+                Err(TryLockError::Error(e)) => return Err(refused(folder, e).during(attempt())),
             }
-            Err(TryLockError::Error(e)) => return Err(refused(folder, e).during(attempt())),
         }
         write_pid(&mut file).map_err(|e| refused(folder, e).during(attempt()))?;
         Ok(Self { _file: file })
