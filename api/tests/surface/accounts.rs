@@ -50,6 +50,27 @@ async fn registration_can_be_closed() {
 }
 
 #[tokio::test]
+async fn who_tries_too_often_is_told_when_to_come_again() {
+    let house = House::with(|config| {
+        config.limits.account_tries_per_minute = 1;
+        config.limits.account_tries_burst = 2;
+    })
+    .await;
+    house.account("somebody").await;
+    for name in ["somebody", "SomeBody"] {
+        let tried = house.post("/auth/login").json(&credentials(name)).send().await;
+        assert_ne!(tried.status, 429);
+    }
+    let refused = house.login("somebody").await;
+    refused.refuses(
+        429,
+        &format!("Too many requests. Try again in {} s.", refused.header("retry-after")),
+    );
+    house.account("another").await;
+    assert_eq!(house.login("another").await.status, 200);
+}
+
+#[tokio::test]
 async fn the_rules_for_names_and_passwords_hold_at_login_too() {
     let house = House::open().await;
     for path in ["/auth/register", "/auth/login"] {
