@@ -14,7 +14,7 @@ use crate::sound::recording;
 use crate::{alone, form, say, sql};
 
 /// Pause between two uploads.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(250);
 /// Jobs that there are before the first backup.
 const HEAD_START: usize = 5;
 

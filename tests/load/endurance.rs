@@ -36,8 +36,8 @@ struct Sample {
 #[test]
 fn a_daemon_at_work_grows_neither_in_memory_nor_in_descriptors_nor_in_threads() {
     let _alone = alone();
-    let warm = form(Duration::from_secs(8), Duration::from_secs(300));
-    let length = form(Duration::from_secs(30), Duration::from_secs(1_800));
+    let warm = form(Duration::from_secs(6), Duration::from_secs(300));
+    let length = form(Duration::from_secs(22), Duration::from_secs(1_800));
     let limits = form(
         Limits { rss_kib: 8 << 10, descriptors: 12, threads: 12 },
         Limits { rss_kib: 16 << 10, descriptors: 5, threads: 5 },

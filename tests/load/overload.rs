@@ -92,7 +92,7 @@ fn uploads_beyond_what_can_be_done_are_put_off_and_none_is_lost() {
         format!("[engine]\nmax_waiting_jobs = {WAITING}\nconcurrent_jobs = {RUNNING}\nslots = 1\n");
     // Twenty chunks of 20 ms, one at a time: two jobs and a half a second at most.
     let desk = Desk::new(Duration::from_millis(20), &limits);
-    let (most_a_second, length) = (2.5, form(Duration::from_secs(15), Duration::from_secs(600)));
+    let (most_a_second, length) = (2.5, form(Duration::from_secs(10), Duration::from_secs(600)));
     let pause = Duration::from_secs_f64(PRODUCERS as f64 / (most_a_second * TIMES as f64));
     let daemon = desk.setup().start();
     let client = daemon.client();

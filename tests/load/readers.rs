@@ -25,6 +25,8 @@ const CHUNK: usize = 600_000;
 const CHUNKS: usize = 2;
 /// Questions of another client.
 const QUESTIONS: usize = 400;
+/// What a clock that looks at single requests cannot tell apart.
+const HAIR: Duration = Duration::from_millis(2);
 /// Descriptors that may be open at the end and were not at the beginning: those of other clients, and
 /// of what the daemon does for itself.
 const MORE: usize = 8;
@@ -68,7 +70,7 @@ impl Reader {
 #[test]
 fn readers_that_hardly_read_cost_little_and_are_let_go() {
     let _alone = alone();
-    let patience = form(10, 30);
+    let patience = form(6, 30);
     let desk = Desk::new(
         Duration::from_secs(600),
         &format!("[engine]\nconcurrent_jobs = 1\n[http]\nwrite_timeout_secs = {patience}\n"),
@@ -136,11 +138,9 @@ fn readers_that_hardly_read_cost_little_and_are_let_go() {
     assert!(each <= EACH_KIB, "{each} KiB each");
     // One look, one question and a second of pause beyond the option are not its fault.
     assert!(let_go <= Duration::from_secs(patience + 10), "{let_go:?}");
-    // Ten percent is what the long form prints on a machine that does nothing else.
-    assert!(
-        crowded99 <= calm99 * 2 + Duration::from_millis(10),
-        "{crowded99:?} against {calm99:?}"
-    );
+    // Others may be on the machine of a short form.
+    let limit = form(calm99 * 3 + Duration::from_millis(100), calm99.mul_f64(1.1) + HAIR);
+    assert!(crowded99 <= limit, "{crowded99:?} against {calm99:?}");
 }
 
 /// Makes a job with a long text: another recording keeps the engine busy, and an external worker reports
