@@ -59,7 +59,8 @@ fn a_daemon_at_work_grows_neither_in_memory_nor_in_descriptors_nor_in_threads() 
             let asked = round(&client, &accepted);
             let since = begin.elapsed();
             if since > warm {
-                let thirds = 3 * (since - warm).as_millis() / (length - warm).as_millis();
+                let (since, whole) = (since.saturating_sub(warm), length.saturating_sub(warm));
+                let thirds = 3 * since.as_millis() / whole.as_millis();
                 match thirds {
                     0 => early.add(asked),
                     1 => {}

@@ -93,7 +93,7 @@ fn readers_that_hardly_read_cost_little_and_are_let_go() {
     let calm = ask(&client);
     let before = Usage::of(daemon.pid());
 
-    let request = |number: usize| if number % 10 == 0 { &document } else { &text };
+    let request = |number: usize| if number.is_multiple_of(10) { &document } else { &text };
     let mut readers: Vec<Reader> =
         (0..READERS).map(|number| Reader::begin(&client, daemon.base(), request(number))).collect();
     eventually("every reader has its first bytes", || {
