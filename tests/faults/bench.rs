@@ -40,7 +40,9 @@ pub(crate) struct Bench {
     /// Holds settings and the log of the clients.
     folder: TempDir,
     kills: usize,
-    /// How often the tracer struck, by kind of call.
+    /// How often the tracer waited.
+    tries: usize,
+    /// How often it struck, by kind of call.
     struck: BTreeMap<String, usize>,
     /// The longest that a worker outlived its daemon.
     outlived: Duration,
@@ -113,6 +115,7 @@ impl Bench {
             reader,
             folder,
             kills: 0,
+            tries: 0,
             struck: BTreeMap::new(),
             outlived: Duration::ZERO,
         }
@@ -144,6 +147,7 @@ impl Bench {
         work(self);
         let struck = tracer.strikes_within(limit);
         drop(tracer);
+        self.tries += 1;
         *self.struck.entry(point.kind()).or_default() += usize::from(struck);
         self.kill();
     }
@@ -157,6 +161,7 @@ impl Bench {
         let struck = tracer.strikes_within(limit);
         drop(tracer);
         let kind = format!("{} at the start", point.kind());
+        self.tries += 1;
         *self.struck.entry(kind).or_default() += usize::from(struck);
         self.kill();
     }
@@ -196,11 +201,16 @@ impl Bench {
         worked
     }
 
-    /// Insists that each kind of point was met.
+    /// Insists that the daemon came to most of its points: a tracer that never strikes proves nothing.
     #[track_caller]
     pub(crate) fn assert_struck(&self) {
-        let missed: Vec<_> = self.struck.iter().filter(|(_, times)| **times == 0).collect();
-        assert!(missed.is_empty(), "the tracer never struck at {missed:?}");
+        let struck: usize = self.struck.values().sum();
+        assert!(
+            struck * 4 >= self.tries * 3,
+            "{struck} of {} points: {:?}",
+            self.tries,
+            self.struck
+        );
     }
 
     /// Waits until all jobs are done, lets the checker look, and prints the figures.

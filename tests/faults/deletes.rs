@@ -113,6 +113,7 @@ fn what_is_given_up_is_gone_wherever_a_kill_comes() {
         cancelled.len(),
         jobs - 1
     ));
+    bench.assert_struck();
     bench.finish(jobs, 1);
 }
 

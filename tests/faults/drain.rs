@@ -72,7 +72,7 @@ fn a_daemon_that_is_told_to_stop_does_so_in_good_order() {
         assert_eq!(ended.code(), Some(0));
         assert!(took <= DRAIN + CLOSING, "the end took {took:?}");
         slowest = slowest.max(took);
-        assert_nothing_claimed(&daemon);
+        assert_nothing_begun(&daemon);
         let former = daemon.pid();
         daemon.start_again();
         assert_gone(former, &daemon);
@@ -168,11 +168,11 @@ fn probe(daemon: &Daemon) -> String {
     format!("http://{address}/readyz")
 }
 
-/// Insists that no job was taken after the daemon was last told to stop.
+/// Insists that no work was begun after the daemon had last heard that it is to stop.
 #[track_caller]
-fn assert_nothing_claimed(daemon: &Daemon) {
+fn assert_nothing_begun(daemon: &Daemon) {
     let log = daemon.log();
-    let (_, after) = log.rsplit_once("stopping: work in progress is finished first").unwrap();
+    let (_, after) = log.rsplit_once("finishing the chunks in the recogniser").unwrap();
     assert!(!after.contains("work begins"), "{after}");
 }
 

@@ -45,7 +45,7 @@ const POINTS: [Point; 13] = [
 
 /// Calls before which a daemon that starts is killed.
 const POINTS_OF_START: [Point; 4] = [
-    Point::any("openat", 60),
+    Point::any("openat", 20),
     Point::any("pwrite64", 4),
     Point::any("unlink", 2),
     Point::any("recvmsg", 6),

@@ -65,6 +65,7 @@ fn an_upload_that_was_answered_is_durable_and_any_other_leaves_nothing() {
             while offer.submit(&bench.desk, &bench.client).is_none() {}
         }
     }
+    bench.assert_struck();
     let keys = bench.keys();
     bench.finish(keys, 1);
 }

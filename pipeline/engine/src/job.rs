@@ -121,9 +121,14 @@ pub(crate) async fn attempt(engine: Engine, job: Job, stop: CancellationToken) -
 
 impl Attempt {
     async fn run(&self) -> Ended {
-        tracing::info!(job = %self.id(), fence = self.job.fence, "work begins");
         self.engine.has_news(self.id());
-        let work = self.work_under_lease().await;
+        // The claim may have been under way when somebody said stop.
+        let work = if self.stop.is_cancelled() {
+            Work::Stopped
+        } else {
+            tracing::info!(job = %self.id(), fence = self.job.fence, "work begins");
+            self.work_under_lease().await
+        };
         let outcome = match work {
             Work::Done { gaps: 0 } => Outcome::Completed,
             Work::Done { gaps } => Outcome::Partially(gaps_fault(gaps)),
