@@ -144,10 +144,8 @@ fn no_url_in_a_request_is_called() {
     let (client, canary) = (daemon.client(), Canary::new());
     let urls = canary.urls();
     for url in &urls {
-        let parameters: String = ["media_url", "callback_url", "url", "callback", "audiofile"]
-            .iter()
-            .map(|name| format!("&{name}={}", quoted(url)))
-            .collect();
+        let names = ["media_url", "callback_url", "url", "callback", "audiofile"];
+        let parameters = names.map(|name| format!("&{name}={}", quoted(url))).concat();
         let _page = client.get(&format!("/transcriptions?page=1{parameters}")).status(200);
         let _none =
             client.get(&format!("/transcript/info?transcript_id=1{parameters}")).status(404);

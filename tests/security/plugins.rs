@@ -40,26 +40,9 @@ impl Place {
         folder
     }
 
-    /// Builds a plugin as a library in a folder.
-    #[track_caller]
-    fn build(&self, file: &Path, options: &[&str]) {
-        let output = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
-            .args(["-std=gnu11", "-shared", "-fPIC"])
-            .args(options)
-            .arg("-I")
-            .arg(build::root().join("schemas/plugin"))
-            .arg("-o")
-            .arg(file)
-            .arg(build::root().join("tests/plugins/misbehaving/entry.c"))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        set_mode(file, 0o644);
-    }
-
     fn program(&self, pins: &str) -> Program {
         let config = self.folder.path().join("scribed.toml");
-        let folders = format!("folders = [{:?}]", self.plugins());
+        let folders = format!("folders = ['{}']", self.plugins().display());
         fs::write(&config, format!("[plugins]\n{folders}\npins = {{ {pins} }}\n")).unwrap();
         Program::new(&self.folder.path().join("state")).config(&config)
     }
@@ -86,6 +69,23 @@ impl Place {
     }
 }
 
+/// Builds a plugin as a library in a folder.
+#[track_caller]
+fn build_plugin(file: &Path, options: &[&str]) {
+    let output = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
+        .args(["-std=gnu11", "-shared", "-fPIC"])
+        .args(options)
+        .arg("-I")
+        .arg(build::root().join("schemas/plugin"))
+        .arg("-o")
+        .arg(file)
+        .arg(build::root().join("tests/plugins/misbehaving/entry.c"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    set_mode(file, 0o644);
+}
+
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -98,7 +98,7 @@ fn sha256(file: &Path) -> String {
 fn a_plugin_that_somebody_meant_is_used_also_through_a_link() {
     let place = Place::new();
     let real = place.beside("real").join("gate.so");
-    place.build(&real, &[]);
+    build_plugin(&real, &[]);
     symlink(&real, place.plugins().join("link.so")).unwrap();
     place.takes("");
     let pin = sha256(&real);
@@ -108,7 +108,7 @@ fn a_plugin_that_somebody_meant_is_used_also_through_a_link() {
 #[test]
 fn a_folder_that_everybody_may_write_to_is_refused() {
     let place = Place::new();
-    place.build(&place.plugins().join("gate.so"), &[]);
+    build_plugin(&place.plugins().join("gate.so"), &[]);
     set_mode(&place.plugins(), 0o777);
     place.refuses("a world-writable folder", "", "may be written to by everybody (mode 777)");
     set_mode(&place.plugins(), 0o755);
@@ -124,7 +124,7 @@ fn a_folder_that_everybody_may_write_to_is_refused() {
 fn a_link_to_where_everybody_may_write_is_refused() {
     let place = Place::new();
     let open = place.beside("open");
-    place.build(&open.join("gate.so"), &[]);
+    build_plugin(&open.join("gate.so"), &[]);
     symlink(open.join("gate.so"), place.plugins().join("link.so")).unwrap();
     set_mode(&open, 0o777);
     place.refuses("a link to a world-writable folder", "", "may be written to by everybody");
@@ -145,7 +145,7 @@ fn a_file_or_folder_of_somebody_else_is_refused() {
     }
     let place = Place::new();
     let file = place.plugins().join("gate.so");
-    place.build(&file, &[]);
+    build_plugin(&file, &[]);
     chown(&file, Some(STRANGER), None).unwrap();
     place.refuses("somebody else's file", "", &format!("the file belongs to user {STRANGER}"));
     chown(&file, Some(0), None).unwrap();
@@ -159,10 +159,10 @@ fn a_file_or_folder_of_somebody_else_is_refused() {
 fn another_content_than_the_pinned_is_refused_under_every_name() {
     let place = Place::new();
     let real = place.beside("real").join("gate.so");
-    place.build(&real, &[]);
+    build_plugin(&real, &[]);
     symlink(&real, place.plugins().join("link.so")).unwrap();
     let pin = sha256(&real);
-    place.build(&real, &["-DVERSION=TEXT(\"2\")"]);
+    build_plugin(&real, &["-DVERSION=TEXT(\"2\")"]);
     for name in ["gate.so", "link.so"] {
         let pins = format!("\"{name}\" = \"{pin}\"");
         place.refuses("another content", &pins, &format!("but {pin} is pinned"));
@@ -173,6 +173,6 @@ fn another_content_than_the_pinned_is_refused_under_every_name() {
 #[test]
 fn another_version_of_the_interface_is_refused() {
     let place = Place::new();
-    place.build(&place.plugins().join("gate.so"), &["-DMAJOR=2u"]);
+    build_plugin(&place.plugins().join("gate.so"), &["-DMAJOR=2u"]);
     place.refuses("another ABI", "", "the plugin speaks ABI 2.0, this daemon 1.x");
 }
