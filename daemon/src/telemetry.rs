@@ -43,8 +43,8 @@ pub fn start(telemetry: &Telemetry, traces: Option<&Traces>) -> Result<(), Failu
             lines.with_ansi(colours).with_target(false).with_filter(shown).boxed()
         }
     };
-    let traced = traces.map(|traces| traces.layer().boxed());
-    let layers: Vec<_> = [lines].into_iter().chain(traced).collect();
+    let spans = traces.map(|traces| traces.layer().boxed());
+    let layers: Vec<_> = [lines].into_iter().chain(spans).collect();
     let started = tracing_subscriber::registry().with(layers).try_init();
     started.map_err(|error| Failure::failed(anyhow!("cannot set up logs: {error}")))
 }

@@ -9,11 +9,12 @@ use tempfile::TempDir;
 
 /// Settings of a daemon whose recogniser is the poisonable one, with more about that stage.
 fn settings(more: &str, stage: &str) -> String {
-    let [poison, cutter] = ["poison", "deterministic"].map(build::library);
+    let [poison, cutter] =
+        ["poison", "deterministic"].map(|name| build::library(name).display().to_string());
     format!(
         r#"
 [plugins]
-folders = [{poison:?}, {cutter:?}]
+folders = ["{poison}", "{cutter}"]
 [engine]
 backoff_secs = [0]
 concurrent_jobs = 4

@@ -78,10 +78,11 @@ pub(crate) fn submit(client: &Client, name: &str) -> Job {
 /// One job at a time, and a recogniser that takes ten minutes for it.
 fn settings(documents: &str) -> String {
     let library = build::library("deterministic");
+    let library = library.display();
     format!(
         r#"
 [plugins]
-folders = [{library:?}]
+folders = ["{library}"]
 [engine]
 concurrent_jobs = 1
 [[pipelines]]

@@ -74,7 +74,9 @@ fn is_ours(header: &str, claims: &str, wanted: TokenType, now: i64) -> bool {
     header["alg"] == "HS256"
         && claims["iss"] == "scribed"
         && claims["aud"] == "scribed-api"
-        && claims["sub"].as_str().is_some_and(|sub| claims["user_id"].to_string() == sub)
+        && claims["sub"]
+            .as_str()
+            .is_some_and(|sub| claims["user_id"].as_i64().is_some_and(|id| id.to_string() == *sub))
         && claims["token_type"] == serde_json::to_value(wanted).unwrap_or_default()
         && secs("exp") >= now - 6.0
         && begun(secs("nbf"))

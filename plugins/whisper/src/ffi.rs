@@ -139,8 +139,10 @@ unsafe extern "C" fn heard(level: c_uint, text: *const c_char, _: *mut c_void) {
 /// Counts the GPUs, as whisper.cpp numbers them.
 pub(crate) fn count_gpus() -> usize {
     let is_gpu = |index: &usize| {
-        // SAFETY: the index is below the count, and devices are never freed.
-        let kind = unsafe { sys::ggml_backend_dev_type(sys::ggml_backend_dev_get(*index)) };
+        // SAFETY: the index is below the count.
+        let device = unsafe { sys::ggml_backend_dev_get(*index) };
+        // SAFETY: the device is of the list, and none is ever freed.
+        let kind = unsafe { sys::ggml_backend_dev_type(device) };
         kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_GPU
             || kind == sys::ggml_backend_dev_type_GGML_BACKEND_DEVICE_TYPE_IGPU
     };

@@ -56,7 +56,8 @@ fn check(block: &Audio, end: f64) -> f64 {
     assert_eq!(block.samples.len() % channels as usize, 0);
     assert!((1..=BLOCK_FRAMES).contains(&frames), "{frames} frames in a block");
     let rate = f64::from(sample_rate);
-    let (start, ends) = (start_frame as f64 / rate, (start_frame + frames as i64) as f64 / rate);
+    let after = start_frame + i64::try_from(frames).expect("a block is short");
+    let (start, ends) = (start_frame as f64 / rate, after as f64 / rate);
     // Where the rate changes, positions are rounded to whole frames.
     assert!(start_frame >= 0 && start >= end - 2.0 / rate, "a block at {start} s after {end} s");
     // The packet that passes the limit may still come out.

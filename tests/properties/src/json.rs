@@ -83,11 +83,12 @@ pub fn json<S: Renderer>(data: &[u8]) {
         same_time(chunk, expected.end, segment.end);
         let numbers = [segment.avg_log_prob, segment.no_speech_prob, segment.temperature];
         let told = [expected.avg_log_prob, expected.no_speech_prob, expected.temperature];
-        assert!(numbers == told, "{numbers:?} for {told:?}");
+        assert_eq!(numbers.map(f32::to_bits), told.map(f32::to_bits), "{numbers:?} for {told:?}");
         assert_eq!(segment.words.len(), expected.words.len());
         for (word, expected) in segment.words.iter().zip(&expected.words) {
             assert_eq!(word.text, expected.text);
-            assert!(word.probability == expected.probability, "{word:?} for {expected:?}");
+            let (found, told) = (word.probability, expected.probability);
+            assert_eq!(found.to_bits(), told.to_bits(), "{word:?} for {expected:?}");
             same_time(chunk, expected.start, word.start);
             same_time(chunk, expected.end, word.end);
         }
@@ -97,8 +98,9 @@ pub fn json<S: Renderer>(data: &[u8]) {
                 (flag.reason, flag.phrase.as_str()),
                 (expected.reason, expected.reason.phrase())
             );
-            let same = flag.value == expected.value && flag.limit == expected.limit;
-            assert!(same, "{flag:?} for {expected:?}");
+            let numbers = [flag.value, flag.limit].map(f32::to_bits);
+            let told = [expected.value, expected.limit].map(f32::to_bits);
+            assert_eq!(numbers, told, "{flag:?} for {expected:?}");
         }
     }
     assert!(found.next().is_none(), "a segment is nobody's");

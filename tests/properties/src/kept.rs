@@ -17,12 +17,13 @@ impl Drop for Named<'_> {
 /// Holds a property against every kept input of a target.
 pub fn replay(target: &str, property: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let entries =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     files.sort();
     assert!(!files.is_empty(), "{} is empty", folder.display());
     for file in &files {
-        let bytes = fs::read(file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        let bytes = fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let named = Named(file);
         property(&bytes);
         drop(named);

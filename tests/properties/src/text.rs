@@ -1,5 +1,7 @@
 //! Text: the document is the text of the chunks, and nothing else.
 
+use scribed_schemas::transcript::Segments;
+
 use crate::render::{Renderer, render};
 use crate::script::Script;
 
@@ -10,7 +12,7 @@ pub fn text<S: Renderer>(data: &[u8]) {
     assert_eq!(document.extension, "txt");
     let document = String::from_utf8(document.bytes).expect("text is UTF-8");
     let spoken: Vec<String> =
-        script.chunks.iter().map(|chunk| chunk.text()).filter(|text| !text.is_empty()).collect();
+        script.chunks.iter().map(Segments::text).filter(|text| !text.is_empty()).collect();
     if spoken.is_empty() {
         assert!(document.starts_with("No speech was found"), "{document:?}");
     } else {

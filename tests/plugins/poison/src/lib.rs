@@ -77,8 +77,8 @@ impl Poison {
 
     fn act(self) -> Result<()> {
         match self {
-            // SAFETY: none; that is the point.
             Self::Segfault => {
+                // SAFETY: none; that is the point.
                 unsafe { black_box(std::ptr::without_provenance_mut::<u8>(16)).write(1) };
                 Ok(())
             }
