@@ -5,8 +5,8 @@
 //! the fuzzer kept ([`replay`]). Stages are type parameters, since no two may be linked into one
 //! program.
 //!
-//! - [`decode`]: a recording gives sound within the limits of the stage, or a refusal.
-//! - [`text`], [`json`], [`captions`], [`doc`]: a document says what the transcript says, read back.
+//! - [`decode()`]: a recording gives sound within the limits of the stage, or a refusal.
+//! - [`text()`], [`json()`], [`captions()`], [`doc()`]: a document says what the transcript says, read back.
 //! - `script`: how bytes become a transcript.
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a property panics where it does not hold")]
