@@ -6,6 +6,9 @@
 //! age between: no clock is compared with another, and nothing hangs on what a media store says of times.
 //! [`in_time`] makes sure that no job comes later than that.
 //!
+//! Where most recordings seem to be orphans, the database is another than theirs: a wrong keyspace, an old
+//! copy. Then none is removed, and the log says so.
+//!
 //! Recordings of upload events are left alone: an event comes again until its job is there, and a
 //! producer may store the recording long before it sends the event.
 
@@ -25,6 +28,8 @@ use crate::error::Result;
 const LOOK: Duration = Duration::from_secs(24 * 60 * 60);
 /// Most orphans that are held in mind; the others are found by the next look, which follows at once.
 const MOST: usize = 10_000;
+/// Fewer orphans than this are believed, however few recordings there are.
+const FEW: usize = 10;
 
 /// Refuses a recording whose job comes so late that the recording may be taken for an orphan.
 pub(crate) fn in_time(engine: &Engine, media: &Media, now: Timestamp) -> Result<()> {
@@ -63,15 +68,16 @@ pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
 
 /// Lists recordings that no job has now.
 async fn find(engine: &Engine) -> Vec<MediaId> {
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), 0_usize);
     let mut keys = engine.media().keys(RECORDINGS);
     while let Some(key) = keys.next().await {
         match key {
             Ok(key) => {
-                if let Some(id) = MediaId::of_key(&key)
-                    && is_orphan(engine, id).await
-                {
-                    found.push(id);
+                if let Some(id) = MediaId::of_key(&key) {
+                    seen += 1;
+                    if is_orphan(engine, id).await {
+                        found.push(id);
+                    }
                 }
             }
             Err(error) => {
@@ -83,7 +89,21 @@ async fn find(engine: &Engine) -> Vec<MediaId> {
             break;
         }
     }
-    found
+    believed(found, seen)
+}
+
+/// Returns the orphans, unless they are too many among the recordings that were seen to be true.
+fn believed(found: Vec<MediaId>, seen: usize) -> Vec<MediaId> {
+    if found.len() < FEW || found.len() <= seen / 2 {
+        return found;
+    }
+    tracing::error!(
+        found = found.len(),
+        of = seen,
+        "most recordings have no job in this database; none is removed: is it the database that belongs to \
+         them?"
+    );
+    Vec::new()
 }
 
 /// Removes those that still have no job.

@@ -84,3 +84,17 @@ async fn a_daemon_that_runs_for_long_looks_again() {
     tokio::time::sleep(Duration::from_secs(25 * 60 * 60)).await;
     assert!(!bench.media.keys().contains(&orphan));
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_most_recordings_have_no_job_none_is_removed() {
+    let bench = Bench::new();
+    for _ in 0..3 {
+        bench.submit("with a job").await;
+    }
+    for _ in 0..12 {
+        bench.record(OWNER, "of another database").await;
+    }
+    let _stop = watched(&bench);
+    tokio::time::sleep(AGE * 3).await;
+    assert_eq!(bench.media.keys().len(), 15);
+}
