@@ -11,7 +11,7 @@ const WORKERS_END: Duration = Duration::from_secs(2);
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 /// All that may lie in a state folder; the last is the test's own.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "host",
     "listen",
     "lock",
@@ -22,6 +22,7 @@ const KNOWN: [&str; 11] = [
     "scribed.db-users",
     "scribed.db-wal",
     "secrets",
+    "spool",
     "test.log",
 ];
 
@@ -58,6 +59,8 @@ pub(crate) fn assert_gone(former: u32, daemon: &Daemon) {
     let unknown: Vec<String> =
         names(daemon.state()).into_iter().filter(|name| !KNOWN.contains(&&**name)).collect();
     assert!(unknown.is_empty(), "{unknown:?} were left in the state folder");
+    let spooled = names(&daemon.state().join("spool"));
+    assert!(spooled.is_empty(), "{spooled:?} were left of answers");
     let shared = names(Path::new("/dev/shm"));
     assert!(shared.iter().all(|name| !name.contains("scribed")), "{shared:?}");
     let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap_or_default();

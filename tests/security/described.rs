@@ -154,7 +154,8 @@ fn fuzz(python: &Path, daemon: &Daemon, effort: &Effort) -> (bool, String, Value
         .arg(settings)
         .arg("run")
         .arg(build::root().join("schemas/openapi/transcriptions.yaml"))
-        .args(["--url", daemon.base(), "--workers", "2", "--continue-on-failure"])
+        // One thread: with two, Python 3.11 now and then counts its own recursion wrongly and gives up.
+        .args(["--url", daemon.base(), "--workers", "1", "--continue-on-failure"])
         .args(["--max-time", &effort.seconds.to_string()])
         .args(["--max-examples", &effort.examples.to_string()])
         .args(["--seed", &effort.seed.to_string()])
