@@ -14,11 +14,11 @@ use scribed_schemas::job::Priority;
 use scribed_schemas::time::Timestamp;
 use scribed_tests::checker::collect::{LOG, Place};
 use scribed_tests::checker::{Log, Rules, Said};
-use scribed_tests::{Client, Cluster, Daemon, Services, build, eventually_within};
+use scribed_tests::{Client, Cluster, Daemon, Services, eventually_within};
 
 use crate::observer::{Desk, Observers, Sight};
 use crate::say;
-use crate::sound::recording;
+use crate::sound::{count_work, pipeline, recording};
 
 /// Whether daemons publish every state, chunk and transcript.
 const ANNOUNCED: bool = true;
@@ -28,8 +28,6 @@ const PARTITIONS: u32 = 24;
 const DEADLINE: Duration = Duration::from_secs(600);
 /// Longest wait for what was done to be published.
 const LATEST: Duration = Duration::from_secs(60);
-/// Words of a chunk.
-const WORDS: usize = 16;
 
 /// Settings of daemons that notice within a test what takes half a minute in life.
 pub(crate) const IMPATIENT: &str = r#"
@@ -258,38 +256,6 @@ impl Producer {
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     Timestamp(i64::try_from(since.as_micros()).unwrap())
-}
-
-/// Returns the part of a configuration that names the deterministic recogniser.
-fn pipeline(delay: Duration) -> String {
-    let library = build::library("deterministic");
-    format!(
-        r#"
-[plugins]
-folders = ["{}"]
-[[pipelines]]
-name = "default"
-stages = [
-    {{ use = "org.scribed.decode" }},
-    {{ use = "org.scribed.resample" }},
-    {{ use = "org.scribed.test.cutter", config = {{ window_ms = 100 }} }},
-    {{ use = "org.scribed.test.recogniser", config = {{ delay_ms = {} }} }},
-    {{ use = "org.scribed.render-text", format = "txt" }},
-]
-"#,
-        library.display(),
-        delay.as_millis()
-    )
-}
-
-/// Counts in a log how often each text was recognised.
-fn count_work(log: &str, worked: &mut BTreeMap<String, usize>) {
-    for line in log.lines() {
-        let Some((_, rest)) = line.split_once("recognised chunk ") else { continue };
-        let Some((_, text)) = rest.split_once(": ") else { continue };
-        let text = text.split_whitespace().take(WORDS).collect::<Vec<_>>().join(" ");
-        *worked.entry(text).or_default() += 1;
-    }
 }
 
 /// Lets the checker look, again while what was done is not published yet.

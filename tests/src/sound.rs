@@ -91,8 +91,7 @@ fn words(samples: &[i16]) -> String {
 /// Returns the part of a configuration that names the deterministic recogniser, which takes so long for
 /// a chunk.
 pub fn pipeline(delay: Duration) -> String {
-    let library = build::folder().join("libscribed_test_deterministic.so");
-    assert!(library.exists(), "{} is missing: run `cargo build --workspace`", library.display());
+    let library = build::library("deterministic");
     format!(
         r#"
 [plugins]
