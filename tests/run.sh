@@ -83,6 +83,16 @@ log=$scratch/tests.log
 cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
+# A service that ended under the tests explains what failed; its last words go with it otherwise.
+for service in "${started[@]}"; do
+    tests/services/"$service" --name run status >"$scratch/status" 2>&1 && continue
+    printf '\n%s did not live to the end of the tests:\n' "${service^}"
+    cat "$scratch/status"
+    tail -n 30 "${SCRIBED_SERVICES_DIR:-target/services}/$service-run"/*/log
+    dmesg 2>/dev/null | grep -iE 'out of memory|killed process|segfault' | tail -n 5
+    [ "$status" != 0 ] || status=1
+done
+
 # A suite that is skipped says so past the test harness, once for each of its tests or less.
 grep -o 'SKIPPED suite .*' "$log" | sort -u >"$scratch/skipped"
 suites=$(wc -l <"$scratch/skipped")
