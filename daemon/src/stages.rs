@@ -101,7 +101,7 @@ impl Stages {
             groups: config.workers.all_groups().into_keys().collect(),
         };
         stages.fill_models(&config.models.default);
-        stages.fill_slots(config.engine.slots);
+        stages.fill_slots(config.engine.slots());
         Ok(stages)
     }
 
@@ -256,7 +256,7 @@ impl Stages {
         for stage in self.pipelines.iter_mut().flat_map(|pipeline| &mut pipeline.stages) {
             let info = self.known.iter().find(|info| info.id == stage.stage);
             if let Some(property) = info.and_then(|info| marked(info, SLOTS_PROPERTY)) {
-                stage.config.entry(property).or_insert_with(|| slots.max(1).into());
+                stage.config.entry(property).or_insert_with(|| slots.into());
             }
         }
     }

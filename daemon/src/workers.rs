@@ -80,7 +80,7 @@ pub async fn start(
     let refused = |error| Failure::refused(stages.unopened(error)).hint(Stages::REFUSED_HINT);
     scribed_worker::describe(&program, &search, tried, ready).await.map_err(refused)?;
     let quarantine = folder.quarantine();
-    let slots = config.engine.slots;
+    let slots = config.engine.slots();
     let begin = Start { program, search, warm, slots, quarantine };
     let workers = Workers::new(&config.workers, begin).map_err(anyhow::Error::new)?;
     workers.warm_up().await.map_err(refused)?;

@@ -42,7 +42,7 @@ fn a_daemon_at_work_grows_neither_in_memory_nor_in_descriptors_nor_in_threads() 
         Limits { rss_kib: 8 << 10, descriptors: 12, threads: 12 },
         Limits { rss_kib: 16 << 10, descriptors: 5, threads: 5 },
     );
-    let desk = Desk::new(CHUNK, "");
+    let desk = Desk::new(CHUNK, "[engine]\nslots = 1\n");
     let daemon = desk.setup().start();
     let client = daemon.client();
     let pause = CHUNK * u32::try_from(CHUNKS).unwrap() * 100 / LOAD;

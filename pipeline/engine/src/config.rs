@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Most slots that are made unasked: of a large model each takes most of a gigabyte.
+pub const AUTOMATIC_SLOTS: u32 = 4;
+
 /// Settings of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -12,7 +15,12 @@ pub struct Config {
     ///
     /// A second job is decoded while the first is in the recogniser; more cost memory, not speed.
     pub concurrent_jobs: u32,
-    /// Chunks that are recognised at the same time, of all jobs together. At least 1.
+    /// Chunks that are recognised at the same time, of all jobs together. 0: one for each core of the
+    /// machine, at most [`AUTOMATIC_SLOTS`].
+    ///
+    /// Chunks side by side with a thread each need no waiting of threads for each other, which whisper.cpp
+    /// does by spinning: on a busy machine one chunk with two threads takes many times as long as two
+    /// chunks with one. Each costs memory for the state of its decoder.
     pub slots: u32,
     /// Jobs that may wait for work; then uploads are put off. 0: no limit.
     ///
@@ -71,7 +79,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             concurrent_jobs: 2,
-            slots: 1,
+            slots: 0,
             max_waiting_jobs: 10_000,
             lease_secs: 30,
             renew_secs: 10,
@@ -96,6 +104,15 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Returns how many chunks are recognised at the same time, at least 1.
+    pub fn slots(&self) -> u32 {
+        if self.slots > 0 {
+            return self.slots;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        u32::try_from(cores).unwrap_or(AUTOMATIC_SLOTS).clamp(1, AUTOMATIC_SLOTS)
+    }
+
     /// Returns the length of a lease.
     pub(crate) fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_secs.max(1))
@@ -134,5 +151,18 @@ impl Config {
     /// Returns a count that must not be zero as a size.
     pub(crate) fn at_least_one(count: u32) -> usize {
         usize::try_from(count.max(1)).unwrap_or(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AUTOMATIC_SLOTS, Config};
+
+    #[test]
+    fn slots_are_as_asked_or_fit_the_machine() {
+        let slots = |slots| Config { slots, ..Config::default() }.slots();
+        assert_eq!((slots(1), slots(7)), (1, 7));
+        let cores = std::thread::available_parallelism().expect("Linux tells").get();
+        assert_eq!(slots(0) as usize, cores.min(AUTOMATIC_SLOTS as usize));
     }
 }

@@ -119,7 +119,7 @@ impl Engine {
             news: News::default(),
             pulse: Pulse::new(),
             room: Room::default(),
-            slots: Arc::new(Semaphore::new(permits(parts.config.slots))),
+            slots: Arc::new(Semaphore::new(permits(parts.config.slots()))),
             renders: Semaphore::new(permits(parts.config.renders)),
             probes: Semaphore::new(permits(parts.config.probes)),
             parts,

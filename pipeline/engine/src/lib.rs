@@ -70,7 +70,7 @@ mod spans;
 
 pub use cancel::CancelFlag;
 pub use clock::{Clock, SystemClock};
-pub use config::Config;
+pub use config::{AUTOMATIC_SLOTS, Config};
 pub use engine::{Engine, Parts, Submission};
 pub use error::{Error, ProbeError, RenderError, Result};
 pub use findings::Findings;

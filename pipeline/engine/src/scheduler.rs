@@ -39,14 +39,14 @@ pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
 
 /// Claims jobs until there is no room or no job, and returns when to look again.
 async fn fill(engine: &Engine, stop: &CancellationToken, running: &mut JoinSet<Ended>) -> Duration {
-    measure::running(running.len(), engine.config().slots.max(1));
+    measure::running(running.len(), engine.config().slots());
     let places = Config::at_least_one(engine.config().concurrent_jobs);
     while running.len() < places && !stop.is_cancelled() {
         match claim(engine).await {
             Ok(Some(job)) => {
                 engine.shared.pulse.beat(Loop::Scheduler);
                 running.spawn(job::attempt(engine.clone(), job, stop.clone()));
-                measure::running(running.len(), engine.config().slots.max(1));
+                measure::running(running.len(), engine.config().slots());
             }
             Ok(None) => break,
             Err(error) => {

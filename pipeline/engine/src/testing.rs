@@ -72,8 +72,9 @@ impl Bench {
 
     /// Makes an engine with other settings, or over another store.
     pub fn with(config: Config, store: Arc<dyn Store>) -> Self {
-        // What is published is looked at; who wants it otherwise says so.
-        let config = Config { publish: config.publish.or(Some(true)), ..config };
+        // What is published is looked at; who wants it otherwise says so. Nothing depends on the machine.
+        let publish = config.publish.or(Some(true));
+        let config = Config { publish, slots: config.slots.max(1), ..config };
         let media = Arc::new(MemoryMedia::new());
         let bus = Arc::new(MemoryBus::new());
         let runner = Arc::new(ScriptedRunner::default());

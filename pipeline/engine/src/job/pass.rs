@@ -44,7 +44,7 @@ struct Pass {
 impl Attempt {
     /// Works through the whole recording.
     pub(super) async fn pass(&self, material: Material<'_>) -> Work {
-        let slots = Config::at_least_one(self.engine.config().slots);
+        let slots = Config::at_least_one(self.engine.config().slots());
         let Material { plan, options, recording, stored } = material;
         let (sender, mut chunks) = mpsc::channel(slots);
         let mut pass = Pass {
