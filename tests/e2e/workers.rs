@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
-use scribed_tests::{Daemon, Setup, audio, eventually};
+use scribed_tests::{Daemon, Setup, audio, eventually, is_long};
 
 use crate::poison::{flat, shown, start, submit};
 
@@ -20,8 +20,8 @@ const POISONS: [(&str, &str); 8] = [
     ("leaks", "ABRT"),
     ("overwrites its heap", "signal"),
 ];
-/// Good recordings among the poison.
-const GOOD: i16 = 20;
+/// Good recordings, and poisonous ones of each kind among them; the same in the long form.
+const MIXTURE: [(i16, usize); 2] = [(20, 1), (200, 10)];
 
 /// Returns the processes that a daemon has started.
 fn workers(daemon: &Daemon) -> Vec<u32> {
@@ -48,26 +48,27 @@ fn poisonous_recordings_stop_only_themselves() {
     let (pid, client) = (daemon.pid(), daemon.client());
     let mut poisons = Vec::new();
     let mut good = Vec::new();
-    for number in 0..GOOD {
+    let (most, each) = MIXTURE[usize::from(is_long())];
+    let mut poison = (1..).zip(POISONS).cycle().take(POISONS.len() * each);
+    for number in 0..most {
         // Levels that are no thousands.
         good.push(submit(&client, "good.wav", flat(number * 100 + 50)));
-        let kind = usize::try_from(number).unwrap();
-        if let Some((what, reason)) = POISONS.get(kind) {
-            let level = (number + 1) * 1_000;
-            poisons.push((submit(&client, &format!("{what}.wav"), flat(level)), *what, *reason));
+        if let Some((kind, (what, reason))) = poison.next() {
+            let level = kind * 1_000;
+            poisons.push((submit(&client, &format!("{what}.wav"), flat(level)), what, reason));
         }
     }
     for job in &good {
         assert_eq!(client.end_of(*job), "completed");
         assert_eq!(client.chunks(*job).len(), 1);
     }
-    for (job, what, reason) in &poisons {
-        assert_eq!(client.end_of(*job), "processing_fail", "{what}");
-        let shown = shown(&daemon, *job);
+    for (job, what, reason) in poisons {
+        assert_eq!(client.end_of(job), "processing_fail", "{what}");
+        let shown = shown(&daemon, job);
         let told = shown["fault"].to_string();
-        assert!(told.contains(*reason), "{what}: {told}");
+        assert!(told.contains(reason), "{what}: {told}");
         // A panic comes back as an error and is tried twice; everything else three times.
-        let attempts = if *what == "panics" { 2 } else { 3 };
+        let attempts = if what == "panics" { 2 } else { 3 };
         assert_eq!(shown["error_count"], attempts, "{what}: {shown}");
     }
     assert_eq!(daemon.pid(), pid);

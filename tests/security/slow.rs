@@ -6,12 +6,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
-use scribed_tests::{Daemon, Setup, eventually};
+use scribed_tests::{Daemon, Setup, eventually, is_long};
 
 use crate::raw::connect;
 
-/// Slow clients of each kind.
-const EACH: usize = 100;
+/// Slow clients of each kind, and so many in the long form.
+const EACH: (usize, usize) = (100, 334);
 /// Descriptors that may be open at the end and were not at the beginning: those of other clients, and
 /// of what the daemon does for itself.
 const MORE: usize = 8;
@@ -96,7 +96,8 @@ fn slow_clients_are_let_go_while_others_are_served() {
     let before = descriptors(&daemon);
     let kinds = [Kind::Head, Kind::Body, Kind::Reader];
     let begin = |kind: &Kind| Slow::begin(daemon.base(), *kind);
-    let mut slow: Vec<Slow> = kinds.iter().cycle().take(kinds.len() * EACH).map(begin).collect();
+    let each = if is_long() { EACH.1 } else { EACH.0 };
+    let mut slow: Vec<Slow> = kinds.iter().cycle().take(kinds.len() * each).map(begin).collect();
     let most = descriptors(&daemon);
     let mut served = 0;
     eventually("the daemon lets go of every slow client", || {
