@@ -28,6 +28,7 @@ const OURS: &[(&str, &[&str])] = &[
             "scribed-store",
             "scribed-bus",
             "scribed-media",
+            "scribed-outbound",
         ],
     ),
     (

@@ -70,7 +70,9 @@ impl Connection {
         let tcp = TcpStream::connect(SocketAddr::new(address, target.port())).await;
         let tcp = tcp.map_err(unreachable)?;
         let stream: Box<dyn Stream> = if target.is_encrypted() {
-            let encrypted = outbound.encryption.connect(target.server_name()?, tcp).await;
+            let nothing = || Failure::new(ErrorKind::Unreachable, "nothing is encrypted here");
+            let encryption = outbound.encryption.as_ref().ok_or_else(nothing)?;
+            let encrypted = encryption.connect(target.server_name()?, tcp).await;
             Box::new(encrypted.map_err(handshake_failure)?)
         } else {
             Box::new(tcp)

@@ -14,17 +14,31 @@ use crate::resolve::{Resolve, SystemResolver};
 use crate::target::Target;
 
 /// The one way to an address that a user chose. Cheap to clone.
+///
+/// The default one leads nowhere: no port may be asked.
 #[derive(Clone)]
 pub struct Outbound {
     pub(crate) config: Arc<Config>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) resolver: Arc<dyn Resolve>,
-    pub(crate) encryption: TlsConnector,
+    /// None where nothing is asked.
+    pub(crate) encryption: Option<TlsConnector>,
 }
 
 impl std::fmt::Debug for Outbound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Outbound").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self {
+            config: Arc::default(),
+            rules: Arc::default(),
+            resolver: Arc::new(SystemResolver),
+            encryption: None,
+        }
     }
 }
 
@@ -55,7 +69,7 @@ impl Outbound {
             config: Arc::new(config.clone()),
             rules: Arc::new(Rules::new(config.allowed_networks.clone(), config.ports.clone())),
             resolver,
-            encryption: TlsConnector::from(Arc::new(encryption)),
+            encryption: Some(TlsConnector::from(Arc::new(encryption))),
         })
     }
 
