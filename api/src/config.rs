@@ -1,9 +1,9 @@
 //! Settings of the HTTP side; each default stands here once and in `deploy/scribed.toml`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 
+use scribed_schemas::network::Network;
 use serde::{Deserialize, Serialize};
 
 /// Everything that the HTTP side can be told.
@@ -225,93 +225,9 @@ impl Default for Limits {
     }
 }
 
-/// A range of addresses: one, or a network such as `10.0.0.0/8`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
-
-impl Network {
-    /// Returns whether `address` lies in the network; an IPv4 address mapped into IPv6 counts as
-    /// IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                let differing = u32::from(ours) ^ u32::from(theirs);
-                differing.checked_shr(32 - u32::from(self.prefix)).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
-                let differing = u128::from(ours) ^ u128::from(theirs);
-                differing.checked_shr(128 - u32::from(self.prefix)).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
-    }
-}
-
-/// A text that is no network.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither an address nor a network such as 10.0.0.0/8")]
-pub struct NotANetwork(String);
-
-impl FromStr for Network {
-    type Err = NotANetwork;
-
-    fn from_str(text: &str) -> Result<Self, NotANetwork> {
-        let wrong = || NotANetwork(text.to_owned());
-        let (address, prefix) = text.split_once('/').map_or((text, None), |(a, p)| (a, Some(p)));
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(longest), |p| p.parse().map_err(|_| wrong()))?;
-        if prefix > longest { Err(wrong()) } else { Ok(Self { address, prefix }) }
-    }
-}
-
-impl TryFrom<String> for Network {
-    type Error = NotANetwork;
-
-    fn try_from(text: String) -> Result<Self, NotANetwork> {
-        text.parse()
-    }
-}
-
-impl From<Network> for String {
-    fn from(network: Network) -> Self {
-        format!("{}/{}", network.address, network.prefix)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(network: &str, address: &str, inside: bool) {
-        let network: Network = network.parse().unwrap();
-        assert_eq!(network.contains(address.parse().unwrap()), inside, "{address}");
-    }
-
-    #[test]
-    fn a_network_holds_its_addresses_and_no_others() {
-        check("10.0.0.0/8", "10.255.3.4", true);
-        check("10.0.0.0/8", "11.0.0.1", false);
-        check("192.0.2.7", "192.0.2.7", true);
-        check("192.0.2.7", "192.0.2.6", false);
-        check("0.0.0.0/0", "203.0.113.9", true);
-        check("fd00::/8", "fd12::1", true);
-        check("fd00::/8", "fe80::1", false);
-        check("10.0.0.0/8", "::ffff:10.1.1.1", true);
-        check("10.0.0.0/8", "::1", false);
-    }
-
-    #[test]
-    fn nonsense_is_no_network() {
-        for text in ["", "ten", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8", "fd00::/129"] {
-            assert!(text.parse::<Network>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn an_unknown_setting_is_an_error() {

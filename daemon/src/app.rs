@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow};
 use scribed_api::{AdminAccount, Api};
 use scribed_engine::{Clock, Config as EngineConfig, Engine, Parts, SystemClock};
 use scribed_media::{Inbox, MediaStore};
+use scribed_outbound::Outbound;
 use scribed_schemas::id::IdGenerator;
 use scribed_store::{FolderLock, SqliteStore, Store};
 use tokio::net::TcpListener;
@@ -107,6 +108,7 @@ impl App {
             store: store(&config, &database),
             media: media.clone(),
             inbox: Inbox::new(&config.media),
+            outbound: Outbound::new(&config.outbound).map_err(Failure::refused)?,
             bus,
             runner: stages.runner,
             plans,

@@ -46,6 +46,8 @@ pub struct Config {
     pub store: Store,
     /// Recordings.
     pub media: scribed_media::Config,
+    /// What leaves the daemon towards addresses that users chose.
+    pub outbound: scribed_outbound::Config,
     /// Messages in and out.
     pub bus: Bus,
     /// Plugins and where they are found.
@@ -73,6 +75,7 @@ impl Default for Config {
             workers: scribed_worker::Config::default(),
             store: Store::default(),
             media: scribed_media::Config::default(),
+            outbound: scribed_outbound::Config::default(),
             bus: Bus::default(),
             plugins: Plugins::default(),
             models: Models::default(),

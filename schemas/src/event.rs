@@ -73,7 +73,7 @@ pub enum MediaSource {
     Key(String),
     /// `file://` URL under an allowed root.
     File(String),
-    /// `https://` URL.
+    /// `https://` or `http://` URL that it is fetched from.
     Url(String),
     /// The bytes themselves in base64, at most 512 KiB.
     Data(String),

@@ -230,6 +230,10 @@ pub enum FaultCode {
     OverLimit,
     /// The recording is gone from the media store.
     MediaGone,
+    /// The recording cannot be fetched from where it is said to be.
+    Unfetchable,
+    /// The recording could not be fetched this time.
+    FetchFailed,
     /// The pipeline named by the job does not exist.
     NoSuchPipeline,
     /// A stage refused its options.
@@ -256,6 +260,7 @@ impl FaultCode {
                 | Self::Encrypted
                 | Self::OverLimit
                 | Self::MediaGone
+                | Self::Unfetchable
                 | Self::NoSuchPipeline
                 | Self::BadOptions
         )

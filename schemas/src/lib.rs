@@ -12,6 +12,7 @@
 //! - [`account`], [`media`]: who owns what, and where its bytes are.
 //! - [`event`]: what producers send and what the daemon publishes.
 //! - [`metric`]: names of what is measured.
+//! - [`network`]: ranges of addresses in settings.
 //! - [`secret`]: text that is never shown.
 
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod id;
 pub mod job;
 pub mod media;
 pub mod metric;
+pub mod network;
 pub mod outbox;
 pub mod secret;
 pub mod time;

@@ -8,23 +8,33 @@ use crate::time::Timestamp;
 /// Folder of the recordings that came over HTTP: each under its own id.
 pub const RECORDINGS: &str = "recordings";
 
-/// One stored recording.
+/// One recording: stored, or still to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
     /// Its identity.
     pub id: MediaId,
     /// Whose it is.
     pub owner: AccountId,
-    /// Key in the media store; made of ids only, never of a client's file name.
+    /// Key in the media store, made of ids only, never of a client's file name; or the URL that the
+    /// recording is still to be fetched from, which no key can be taken for.
     pub key: String,
     /// File name as the client gave it; text for people, never a path.
     pub file_name: String,
     /// Content type as the client gave it; a hint only.
     pub content_type: String,
-    /// Length in bytes.
+    /// Length in bytes; 0 until it is fetched.
     pub size: u64,
     /// When it was stored.
     pub created: Timestamp,
+}
+
+impl Media {
+    /// Returns the URL that the recording is still to be fetched from; none when it is stored.
+    ///
+    /// It may hold a signature, and is shown to nobody.
+    pub fn url(&self) -> Option<&str> {
+        Some(self.key.as_str()).filter(|key| key.contains("://"))
+    }
 }
 
 impl MediaId {

@@ -7,6 +7,8 @@
 mod bad_input;
 /// Requests that are not in order, and how they are answered.
 mod bad_requests;
+/// Recordings that an event names by a URL.
+mod by_url;
 /// A job is stopped by its owner.
 mod cancel;
 /// The commands that end by themselves: what they print, and their exit codes.

@@ -19,6 +19,7 @@ const OURS: &[(&str, &[&str])] = &[
     // The embedded bus stands on the queue of the store.
     ("scribed-bus", &["scribed-schemas", "scribed-store"]),
     ("scribed-media", &["scribed-schemas"]),
+    ("scribed-outbound", &["scribed-schemas"]),
     (
         "scribed-engine",
         &[
@@ -27,6 +28,7 @@ const OURS: &[(&str, &[&str])] = &[
             "scribed-store",
             "scribed-bus",
             "scribed-media",
+            "scribed-outbound",
         ],
     ),
     (
@@ -53,8 +55,10 @@ const THEIRS: &[(&str, &[&str])] = &[
     ("object_store", &["scribed-media"]),
     ("s3s*", &["scribed-test-s3"]),
     ("warp", &["scribed-api"]),
-    // The daemon answers probes beside the API.
-    ("hyper", &["scribed-api", "scribed"]),
+    // The daemon answers probes beside the API; what asks hosts that users name is a client.
+    ("hyper", &["scribed-api", "scribed", "scribed-outbound"]),
+    ("tokio-rustls", &["scribed-outbound"]),
+    ("rustls-native-certs", &["scribed-outbound"]),
     ("jsonwebtoken", &["scribed-api"]),
     ("argon2", &["scribed-api"]),
     ("libloading", &["scribed-plugin-host"]),

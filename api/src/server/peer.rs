@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use http::HeaderMap;
-
-use crate::config::Network;
+use scribed_schemas::network::Network;
 
 /// The proxies whose word is taken.
 #[derive(Debug)]

@@ -195,6 +195,7 @@ fn engine(store: Arc<dyn Store>, folder: &Path, runner: &Arc<ScriptedRunner>) ->
         store,
         media: Arc::new(media),
         inbox: Inbox::default(),
+        outbound: scribed_engine::Outbound::default(),
         bus: Arc::new(MemoryBus::new()),
         runner: runner.clone(),
         plans: Plans::from_shapes(&[pipeline], &shapes()).expect("the pipeline fits"),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use scribed_media::Backend;
+use scribed_outbound::Outbound;
 use serde::Serialize;
 
 use super::{Session, runtime};
@@ -79,7 +80,8 @@ pub(super) fn problems(session: &Session, stages: &Stages) -> Vec<String> {
     problems.extend(session.folder.check().err().map(|failure| failure.to_string()));
     let config = &session.settings.config;
     let traces = config.telemetry.traces.check();
-    for checked in [backends::check(config), media_problem(session), traces] {
+    let outbound = Outbound::new(&config.outbound).map(drop).map_err(Failure::refused);
+    for checked in [backends::check(config), media_problem(session), traces, outbound] {
         problems.extend(checked.err().map(|failure| told(&failure)));
     }
     problems

@@ -118,6 +118,7 @@ fn engine(session: &Session, ask: &Transcribe) -> Result<(Engine, Warm), Failure
         store: Arc::new(MemoryStore::default()),
         media: Arc::new(LocalFiles::new(ask.files.clone())),
         inbox: Inbox::default(),
+        outbound: scribed_engine::Outbound::default(),
         bus: Arc::new(MemoryBus::default()),
         runner: Arc::new(InProcess::new(stages.catalog.clone())),
         plans,

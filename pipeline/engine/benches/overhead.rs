@@ -154,6 +154,7 @@ async fn engine(catalog: &Catalog, folder: &Path, path: &Path) -> Result<(Engine
         store,
         media: Arc::new(media),
         inbox: Inbox::default(),
+        outbound: scribed_engine::Outbound::default(),
         bus: Arc::new(MemoryBus::new()),
         runner: Arc::new(InProcess::new(catalog.clone())),
         plans: Plans::validate(&[pipeline], catalog)?,

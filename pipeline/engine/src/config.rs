@@ -50,6 +50,8 @@ pub struct Config {
     pub chunk_attempts: u32,
     /// Chunks one after another that may be given up; one more is a fault of the job.
     pub gaps_in_a_row: u32,
+    /// Recordings that are fetched at the same time, beside the jobs that are worked on. At least 1.
+    pub fetches: u32,
     /// Exports that are rendered at the same time. At least 1.
     pub renders: u32,
     /// Recordings that are probed at the same time. At least 1.
@@ -91,6 +93,7 @@ impl Default for Config {
             unavailable_backoff_secs: 5,
             chunk_attempts: 2,
             gaps_in_a_row: 3,
+            fetches: 8,
             renders: 4,
             probes: 4,
             probe_bytes: 5_000_000,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use scribed_bus::Bus;
 use scribed_media::{Inbox, MediaStore};
+use scribed_outbound::Outbound;
 use scribed_schemas::audio::MediaFacts;
 use scribed_schemas::id::{AccountId, IdGenerator, JobId};
 use scribed_schemas::job::{Job, JobOptions, Priority};
@@ -19,6 +20,7 @@ use crate::cancel::Attempts;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, ProbeError, RenderError, Result};
+use crate::job::Fetches;
 use crate::plan::{CHUNK_LIMIT_SECS, Plans};
 use crate::publisher::News;
 use crate::pulse::{Loop, Pulse};
@@ -39,6 +41,8 @@ pub struct Parts {
     pub media: Arc<dyn MediaStore>,
     /// Files that upload events may name.
     pub inbox: Inbox,
+    /// The way to URLs that upload events may name.
+    pub outbound: Outbound,
     /// Events in and out.
     pub bus: Arc<dyn Bus>,
     /// Where stages run.
@@ -79,6 +83,8 @@ pub(crate) struct Shared {
     pub(crate) room: Room,
     /// One permit per chunk in the recogniser.
     pub(crate) slots: Arc<Semaphore>,
+    /// One place per recording that is fetched.
+    pub(crate) fetches: Fetches,
     /// One permit per export that is rendered.
     pub(crate) renders: Semaphore,
     /// One permit per recording that is probed.
@@ -120,6 +126,7 @@ impl Engine {
             pulse: Pulse::new(),
             room: Room::default(),
             slots: Arc::new(Semaphore::new(permits(parts.config.slots()))),
+            fetches: Fetches::new(permits(parts.config.fetches)),
             renders: Semaphore::new(permits(parts.config.renders)),
             probes: Semaphore::new(permits(parts.config.probes)),
             parts,
@@ -295,6 +302,10 @@ impl Engine {
 
     pub(crate) fn inbox(&self) -> &Inbox {
         &self.shared.parts.inbox
+    }
+
+    pub(crate) fn outbound(&self) -> &Outbound {
+        &self.shared.parts.outbound
     }
 
     /// Returns the pipelines.

@@ -13,6 +13,8 @@
 //! The flag of an attempt is tripped by a cancellation, by the loss of the lease, or by the end of the
 //! drain time. All three lead to the same end: no new work, stages stop, `Released` is offered. After a
 //! cancellation or a lost lease the store refuses that, which is right and quiet.
+//!
+//! Where the recording is still to be fetched, that is all that an attempt does; see [`fetch`].
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use scribed_schemas::id::JobId;
 use scribed_schemas::job::{Fault, FaultCode, Job};
+use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
 use scribed_store::{FactsNote, Outcome};
 use tokio::sync::Mutex;
@@ -36,10 +39,13 @@ use crate::retry;
 use crate::runner::Recording;
 use crate::spans;
 
+mod fetch;
 mod lease;
 mod pass;
 mod slot;
 mod tally;
+
+pub(crate) use fetch::Fetches;
 
 /// Pause between tries at publishing a dead letter.
 const BURIAL_PAUSE: Duration = Duration::from_millis(500);
@@ -79,6 +85,8 @@ enum Work {
         /// Chunks that were given up, in all attempts.
         gaps: u32,
     },
+    /// The recording is here now, and nothing else was done.
+    Fetched,
     /// Something failed.
     Faulted(Fault),
     /// Somebody said stop.
@@ -135,7 +143,7 @@ impl Attempt {
             Work::Faulted(fault) => {
                 retry::outcome(&self.job, fault, self.engine.config(), self.engine.now())
             }
-            Work::Stopped => Outcome::Released,
+            Work::Fetched | Work::Stopped => Outcome::Released,
         };
         let is_away = matches!(
             &outcome,
@@ -171,19 +179,31 @@ impl Attempt {
     }
 
     async fn work(&self) -> Work {
-        match self.gather().await {
+        let media = match self.media().await {
+            Ok(media) => media,
+            Err(fault) => return Work::Faulted(fault),
+        };
+        if let Some(url) = media.url() {
+            return self.fetch(&media, url).await;
+        }
+        match self.gather(media).await {
             Ok(material) => self.pass(material).await,
             Err(fault) => Work::Faulted(fault),
         }
     }
 
-    /// Collects what the work needs.
-    async fn gather(&self) -> Result<Material<'_>, Fault> {
-        let plan = self.engine.plans().plan(Some(&self.job.pipeline)).map_err(|e| fault_of(&e))?;
-        let store = self.engine.store();
+    /// Finds the recording of the job.
+    async fn media(&self) -> Result<Media, Fault> {
         let gone = || fault(FaultCode::MediaGone, "the recording is not stored any more");
         let id = self.job.media.ok_or_else(gone)?;
-        let media = store.media(id).await.map_err(|e| fault_of(&e.into()))?.ok_or_else(gone)?;
+        let found = self.engine.store().media(id).await.map_err(|e| fault_of(&e.into()))?;
+        found.ok_or_else(gone)
+    }
+
+    /// Collects what the work needs.
+    async fn gather(&self, media: Media) -> Result<Material<'_>, Fault> {
+        let plan = self.engine.plans().plan(Some(&self.job.pipeline)).map_err(|e| fault_of(&e))?;
+        let store = self.engine.store();
         let reader = self.engine.media().open(&media.key).await.map_err(|e| fault_of(&e.into()))?;
         let stored = store.stored_chunks(self.id()).await.map_err(|e| fault_of(&e.into()))?;
         Ok(Material {
@@ -218,7 +238,7 @@ impl Attempt {
             return Ok(());
         }
         let warnings = Some(found.warnings);
-        self.note(FactsNote { facts: found.facts, warnings, planned_chunks: None }).await?;
+        self.note(FactsNote { facts: found.facts, warnings, ..FactsNote::default() }).await?;
         *noted = version;
         Ok(())
     }

@@ -83,3 +83,4 @@ pub use pulse::Loop;
 pub use render::Rendered;
 pub use room::Place;
 pub use runner::{InProcess, StageRunner};
+pub use scribed_outbound::Outbound;

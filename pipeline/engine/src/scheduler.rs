@@ -41,7 +41,7 @@ pub(crate) async fn run(engine: &Engine, stop: &CancellationToken) {
 async fn fill(engine: &Engine, stop: &CancellationToken, running: &mut JoinSet<Ended>) -> Duration {
     measure::running(running.len(), engine.config().slots());
     let places = Config::at_least_one(engine.config().concurrent_jobs);
-    while running.len() < places && !stop.is_cancelled() {
+    while at_work(engine, running) < places && !stop.is_cancelled() {
         match claim(engine).await {
             Ok(Some(job)) => {
                 engine.shared.pulse.beat(Loop::Scheduler);
@@ -56,6 +56,11 @@ async fn fill(engine: &Engine, stop: &CancellationToken, running: &mut JoinSet<E
         }
     }
     engine.config().poll_interval()
+}
+
+/// Returns how many jobs have a place: those whose recording is being fetched need none.
+fn at_work(engine: &Engine, running: &JoinSet<Ended>) -> usize {
+    running.len().saturating_sub(engine.shared.fetches.under_way())
 }
 
 async fn claim(engine: &Engine) -> scribed_store::Result<Option<Job>> {

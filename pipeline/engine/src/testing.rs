@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use scribed_bus::MemoryBus;
 use scribed_media::{Inbox, MediaStore, MemoryMedia};
+use scribed_outbound::Outbound;
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, IdGenerator, JobId, MediaId};
 use scribed_schemas::job::{Job, JobOptions, JobState, Priority};
@@ -82,6 +83,7 @@ impl Bench {
             store: Arc::clone(&store),
             media: Arc::clone(&media) as Arc<dyn MediaStore>,
             inbox: Inbox::default(),
+            outbound: Outbound::default(),
             bus: Arc::clone(&bus) as Arc<dyn scribed_bus::Bus>,
             runner: Arc::clone(&runner) as Arc<dyn crate::StageRunner>,
             plans: plans(),
@@ -119,6 +121,14 @@ impl Bench {
     pub fn with_inbox(&self, folder: std::path::PathBuf) -> Self {
         let config = scribed_media::Config { inbox: vec![folder], ..Default::default() };
         let parts = Parts { inbox: Inbox::new(&config), ..self.engine.shared.parts.clone() };
+        Self { engine: Engine::new(parts), ..self.clone() }
+    }
+
+    /// Makes another engine over the same parts that fetches by these settings.
+    #[must_use]
+    pub fn with_outbound(&self, config: &scribed_outbound::Config) -> Self {
+        let outbound = Outbound::new(config).expect("the settings fit");
+        let parts = Parts { outbound, ..self.engine.shared.parts.clone() };
         Self { engine: Engine::new(parts), ..self.clone() }
     }
 

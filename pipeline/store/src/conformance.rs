@@ -268,6 +268,7 @@ macro_rules! store_conformance {
             leases::a_lost_job_queues_by_priority_and_age,
             leases::a_renewed_lease_lasts_longer,
             leases::a_late_holder_keeps_a_job_that_nobody_took,
+            leases::a_fetched_recording_is_the_jobs_under_its_fence,
             leases::a_stale_holder_is_fenced,
             leases::a_fence_that_was_never_given_is_refused,
             leases::a_job_that_nobody_holds_refuses_writes,

@@ -251,7 +251,11 @@ impl Store for MemoryStore {
 
     async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()> {
         let mut tables = self.tables();
+        let media = note.media.clone();
         transition::noted(tables.leased(id, fence, "note facts of")?, note);
+        if let Some(media) = media {
+            tables.media.entry(media.id).or_insert(media);
+        }
         Ok(())
     }
 

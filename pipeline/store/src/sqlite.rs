@@ -255,8 +255,7 @@ impl Store for SqliteStore {
 
     async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()> {
         let attempt = format!("note facts of job {id} with fence {fence}");
-        let change = move |job: &mut Job| transition::noted(job, note);
-        self.write(attempt, move |db| jobs::change_leased(db, id, fence, change)).await.map(drop)
+        self.write(attempt, move |db| jobs::note(db, id, fence, note)).await
     }
 
     async fn put_chunk(

@@ -130,6 +130,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn release_holder(&self, holder: &str, now: Timestamp) -> Result<u64>;
 
     /// Notes what is known of the recording; `Fenced` when the fence is old.
+    ///
+    /// A recording that is noted is stored with the note, and is the job's from then on; of one that is
+    /// refused nothing is stored.
     async fn note_facts(&self, id: JobId, fence: i64, note: FactsNote) -> Result<()>;
 
     /// Stores the text of one chunk: first write wins.
@@ -363,6 +366,8 @@ pub struct FactsNote {
     pub warnings: Option<Vec<Warning>>,
     /// Chunks in all, once the whole recording has been cut.
     pub planned_chunks: Option<u32>,
+    /// The stored recording, in place of one that was still to be fetched.
+    pub media: Option<Media>,
 }
 
 /// What came of storing a chunk.

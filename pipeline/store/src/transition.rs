@@ -119,6 +119,9 @@ pub(crate) fn noted(job: &mut Job, note: FactsNote) {
     if note.planned_chunks.is_some() {
         job.planned_chunks = note.planned_chunks;
     }
+    if let Some(media) = note.media {
+        job.media = Some(media.id);
+    }
 }
 
 /// Compares a chunk with what is stored under its number: by its text, since times and

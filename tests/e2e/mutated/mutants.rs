@@ -151,7 +151,7 @@ fn wrong_media(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
     event["media"] = dice.of(&[
         json!({}),
         json!({"ftp": "ftp://example.org/a.wav"}),
-        json!({"url": "https://example.org/a.wav"}),
+        json!({"url": "https://10.0.0.1/a.wav"}),
         json!({"key": "recordings/none", "data": ""}),
         json!({"key": "../../etc/passwd"}),
         json!({"key": ""}),

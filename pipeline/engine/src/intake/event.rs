@@ -164,12 +164,14 @@ async fn bring(
             store_inline(engine, bytes, digest).await?
         }
         MediaSource::File(url) => copy_file(engine, url, digest).await?,
-        MediaSource::Url(_) => {
-            let detail = "this version fetches nothing; name a file, a key, or send the data";
-            return Err(bad("unsupported_media", detail.to_owned()));
+        // Whoever works on the job fetches it; what its text tells is told here.
+        MediaSource::Url(url) => {
+            let checked = engine.outbound().check(url);
+            checked.map_err(|error| bad(error.kind.word(), error.to_string()))?;
+            (url.clone(), 0)
         }
     };
-    let is_copy = !matches!(event.media, MediaSource::Key(_));
+    let is_copy = matches!(event.media, MediaSource::Data(_) | MediaSource::File(_));
     let copy = is_copy.then(|| key.clone());
     let media = Media {
         id: MediaId(engine.new_id()),

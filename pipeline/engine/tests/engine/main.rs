@@ -2,6 +2,7 @@
 
 mod exports;
 mod faults;
+mod fetching;
 mod intake;
 mod jobs;
 mod orphans;

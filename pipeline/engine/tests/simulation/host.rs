@@ -225,6 +225,7 @@ impl Host {
             store: Arc::new(SimStore::new(Arc::clone(life))),
             media: Arc::new(SimMedia::new(Arc::clone(life))),
             inbox: Inbox::default(),
+            outbound: scribed_engine::Outbound::default(),
             bus: Arc::new(SimBus::new(Arc::clone(life))),
             runner: Arc::new(SimRunner::new(Arc::clone(life))),
             plans: Plans::from_shapes(&[pipeline], &shapes()).expect("the pipeline fits"),

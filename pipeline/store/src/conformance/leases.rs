@@ -7,7 +7,7 @@ use scribed_schemas::id::JobId;
 use scribed_schemas::job::{FaultCode, JobState, Lease, Priority};
 use tokio::task::JoinSet;
 
-use super::{Bench, at, chunk, claim_at, fault, kind, new_job};
+use super::{Bench, at, chunk, claim_at, fault, kind, media, new_job};
 use crate::error::ErrorKind;
 use crate::store::{Backlog, ClaimRequest, FactsNote, NewJob, Outcome};
 
@@ -127,6 +127,30 @@ pub async fn a_late_holder_keeps_a_job_that_nobody_took(bench: &Bench) {
     bench.store.renew(job.id, job.fence, at(130), 1).await.unwrap();
     bench.store.put_chunk(job.id, job.fence, chunk(0, "late"), at(101)).await.unwrap();
     assert_eq!(bench.store.claim(claim_at(102)).await.unwrap(), None);
+}
+
+/// A recording that was fetched is stored with the note, and the job's from then on; one of a holder whose
+/// lease was lost is neither.
+pub async fn a_fetched_recording_is_the_jobs_under_its_fence(bench: &Bench) {
+    let job = bench.claimed(1).await;
+    let note = |number| FactsNote { media: Some(media(number)), ..FactsNote::default() };
+    bench.store.note_facts(job.id, job.fence, note(2)).await.unwrap();
+    // The answer may have been lost.
+    bench.store.note_facts(job.id, job.fence, note(2)).await.unwrap();
+    assert_eq!(bench.job(job.id).await.media, Some(media(2).id));
+    assert_eq!(bench.store.media(media(2).id).await.unwrap(), Some(media(2)));
+    assert_eq!(bench.store.media(media(1).id).await.unwrap(), Some(media(1)), "the old one stays");
+    // Other notes, renewals and the end of the attempt leave it.
+    let planned = FactsNote { planned_chunks: Some(3), ..FactsNote::default() };
+    bench.store.note_facts(job.id, job.fence, planned).await.unwrap();
+    let again = bench.store.claim_job(job.id, claim_at(40)).await.unwrap().unwrap();
+    assert_eq!(again.media, Some(media(2).id));
+    assert_eq!(kind(bench.store.note_facts(job.id, job.fence, note(3)).await), ErrorKind::Fenced);
+    assert_eq!(bench.job(job.id).await.media, Some(media(2).id));
+    assert_eq!(bench.store.media(media(3).id).await.unwrap(), None, "nothing is left of it");
+    let missing = bench.store.note_facts(JobId(404), 0, note(4)).await;
+    assert_eq!(kind(missing), ErrorKind::NotFound);
+    assert_eq!(bench.store.media(media(4).id).await.unwrap(), None);
 }
 
 /// Whoever lost the lease can change nothing any more.

@@ -133,8 +133,20 @@ impl CqlStore {
 
     /// Notes what is known of a recording.
     pub(super) async fn note(&self, id: JobId, fence: i64, note: FactsNote) -> Result<(), Failure> {
+        // First the row that the job will refer to: whoever finds the job finds it too.
+        let is_new = match &note.media {
+            Some(media) => self.add_media(media).await?,
+            None => false,
+        };
         let noted = |job: &mut Job| transition::noted(job, note.clone());
-        self.change_leased(id, fence, noted).await.map(drop)
+        let noted = self.change_leased(id, fence, noted).await;
+        if let (Err(failure), Some(media)) = (&noted, &note.media)
+            && is_new
+            && matches!(failure.kind, ErrorKind::Fenced | ErrorKind::NotFound)
+        {
+            self.remove_media(media.id).await?;
+        }
+        noted.map(drop)
     }
 
     /// Ends an attempt.

@@ -52,6 +52,7 @@ pub(super) struct JobRow {
 #[derive(Debug, SerializeRow)]
 pub(super) struct JobChange<'a> {
     id: i64,
+    media: MaybeUnset<Option<i64>>,
     state: MaybeUnset<&'a str>,
     error_count: MaybeUnset<i64>,
     fault: MaybeUnset<Option<&'a str>>,
@@ -158,6 +159,7 @@ impl JobRow {
     pub(super) fn change<'a>(&'a self, old: &'a Self) -> JobChange<'a> {
         JobChange {
             id: self.id,
+            media: if_new(self.media, &old.media),
             state: if_new(self.state.as_str(), &old.state.as_str()),
             error_count: if_new(self.error_count, &old.error_count),
             fault: if_new(self.fault.as_deref(), &old.fault.as_deref()),

@@ -204,7 +204,7 @@ statements! {
         lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence, \
         not_before = :not_before, created = :created, updated = :updated, finished = :finished, \
         outbox = :outbox, op = :op WHERE id = :id IF op = NULL";
-    save_job: change = "UPDATE jobs SET state = :state, error_count = :error_count, \
+    save_job: change = "UPDATE jobs SET media = :media, state = :state, error_count = :error_count, \
         fault = :fault, facts = :facts, warnings = :warnings, \
         progress_frames = :progress_frames, planned_chunks = :planned_chunks, \
         lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence, \

@@ -334,7 +334,7 @@ impl CqlStore {
     }
 
     /// Removes a recording that this call recorded and no job refers to.
-    async fn remove_media(&self, id: MediaId) -> Result<(), Failure> {
+    pub(super) async fn remove_media(&self, id: MediaId) -> Result<(), Failure> {
         self.db.change(&self.db.say.remove_media, (id.0,)).await.map(drop)
     }
 

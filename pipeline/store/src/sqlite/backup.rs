@@ -72,7 +72,9 @@ fn contents(db: &Connection) -> std::result::Result<Copied, Failure> {
     // Neither is ever negative.
     let whole = |number: i64| u64::try_from(number).unwrap_or(0);
     let jobs = db.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0).map(whole))?;
-    let mut recordings = db.prepare("SELECT key, size FROM media ORDER BY id")?;
+    // What is still to be fetched has a URL there, and no bytes yet.
+    let stored = "SELECT key, size FROM media WHERE key NOT LIKE '%://%' ORDER BY id";
+    let mut recordings = db.prepare(stored)?;
     let recordings = recordings.query_map([], |row| Ok((row.get(0)?, whole(row.get(1)?))))?;
     Ok(Copied { jobs, recordings: recordings.collect::<std::result::Result<_, _>>()? })
 }

@@ -14,7 +14,9 @@ use scribed_schemas::transcript::Segments;
 use super::failure::Failure;
 use super::row::{self, Json};
 use crate::error::ErrorKind;
-use crate::store::{Backlog, ClaimRequest, JobPage, NewJob, Outcome, PutChunk, Submitted};
+use crate::store::{
+    Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk, Submitted,
+};
 use crate::transition;
 
 /// The first claimable job; reads one entry of `jobs_claimable` and those before it that wait.
@@ -247,6 +249,15 @@ pub(super) fn change_leased(
     change(&mut job);
     row::save_job(db, &job)?;
     Ok(job)
+}
+
+/// Notes what is known of a recording, and stores one that was fetched.
+pub(super) fn note(db: &Connection, id: JobId, fence: i64, note: FactsNote) -> Result<(), Failure> {
+    // First the row that the job will refer to; what is refused is rolled back with it.
+    if let Some(media) = &note.media {
+        create_media(db, media)?;
+    }
+    change_leased(db, id, fence, |job| transition::noted(job, note)).map(drop)
 }
 
 /// Hands back what a holder has.

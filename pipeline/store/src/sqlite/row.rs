@@ -162,8 +162,8 @@ pub(super) fn insert_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> 
 pub(super) fn save_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> {
     let (holder, until) = lease(job);
     db.prepare_cached(
-        "UPDATE jobs SET state = :state, error_count = :error_count, fault = :fault, facts = :facts,
-            warnings = :warnings, progress_frames = :progress_frames, ready_chunks = :ready_chunks,
+        "UPDATE jobs SET media = :media, state = :state, error_count = :error_count, fault = :fault,
+            facts = :facts, warnings = :warnings, progress_frames = :progress_frames, ready_chunks = :ready_chunks,
             planned_chunks = :planned_chunks, description = :description,
             lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence,
             not_before = :not_before, updated = :updated, finished = :finished,
@@ -172,6 +172,7 @@ pub(super) fn save_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> {
     )?
     .execute(named_params! {
         ":id": job.id.0,
+        ":media": job.media.map(|media| media.0),
         ":state": job.state.as_str(),
         ":error_count": job.error_count,
         ":fault": job.fault.as_ref().map(Json),
