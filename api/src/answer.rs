@@ -28,7 +28,8 @@ pub(crate) type Answer<T = Success> = Result<T, Refusal>;
 #[must_use]
 pub(crate) struct Success {
     status: StatusCode,
-    content_type: HeaderValue,
+    /// Absent where there is no body.
+    content_type: Option<HeaderValue>,
     disposition: Option<HeaderValue>,
     body: Bytes,
 }
@@ -40,8 +41,22 @@ impl Success {
             tracing::error!(%error, "cannot write an answer as JSON");
             Refusal::Internal
         })?;
-        let content_type = HeaderValue::from_static("application/json");
-        Ok(Self { status: StatusCode::OK, content_type, disposition: None, body: body.into() })
+        Ok(Self::made(StatusCode::OK, HeaderValue::from_static("application/json"), body.into()))
+    }
+
+    fn made(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
+        Self { status, content_type: Some(content_type), disposition: None, body }
+    }
+
+    /// Makes a 204.
+    pub(crate) fn empty() -> Self {
+        let status = StatusCode::NO_CONTENT;
+        Self { status, content_type: None, disposition: None, body: Bytes::new() }
+    }
+
+    /// Makes a 200 with a document for programs.
+    pub(crate) fn document(bytes: Vec<u8>, content_type: &'static str) -> Self {
+        Self::made(StatusCode::OK, HeaderValue::from_static(content_type), bytes.into())
     }
 
     /// Makes a 201 with a JSON body.
@@ -51,12 +66,8 @@ impl Success {
 
     /// Makes a 200 with plain text.
     pub(crate) fn text(body: &'static str) -> Self {
-        Self {
-            status: StatusCode::OK,
-            content_type: HeaderValue::from_static("text/plain; charset=utf-8"),
-            disposition: None,
-            body: Bytes::from_static(body.as_bytes()),
-        }
+        let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
+        Self::made(StatusCode::OK, content_type, Bytes::from_static(body.as_bytes()))
     }
 
     /// Makes a 200 with a document that a browser saves.
@@ -67,12 +78,9 @@ impl Success {
         let disposition =
             format!("attachment; filename=\"{name}\"; filename*=UTF-8''{modern_name}");
         let fallback = HeaderValue::from_static("application/octet-stream");
-        Self {
-            status: StatusCode::OK,
-            content_type: HeaderValue::from_str(media_type).unwrap_or(fallback),
-            disposition: HeaderValue::from_str(&disposition).ok(),
-            body: bytes.into(),
-        }
+        let content_type = HeaderValue::from_str(media_type).unwrap_or(fallback);
+        let made = Self::made(StatusCode::OK, content_type, bytes.into());
+        Self { disposition: HeaderValue::from_str(&disposition).ok(), ..made }
     }
 }
 
@@ -137,7 +145,7 @@ impl Refusal {
     }
 
     /// Returns the `detail` member.
-    fn detail(&self) -> Value {
+    pub(crate) fn detail(&self) -> Value {
         match self {
             Self::Unauthorized(text) | Self::Forbidden(text) | Self::NotFound(text) => json!(text),
             Self::Conflict(text) | Self::Malformed(text) => json!(text),
@@ -157,7 +165,7 @@ impl Refusal {
     }
 
     /// Returns the header that belongs to the status, if one does.
-    fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+    pub(crate) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::Unauthorized(_) => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::WrongMethod(allowed) => Some((ALLOW, HeaderValue::from_str(allowed).ok()?)),
@@ -218,17 +226,38 @@ impl From<engine::Error> for Refusal {
     }
 }
 
-/// Makes HTTP of an answer; the only place that sets status and headers.
+/// Makes HTTP of an answer.
 pub(crate) fn respond(answer: Answer) -> Response {
-    let (success, header) = match answer {
-        Ok(success) => (success, None),
-        Err(refusal) => refused(&refusal),
-    };
+    match answer {
+        Ok(success) => sent(success, None),
+        Err(refusal) => {
+            let body = json!({ "detail": refusal.detail() });
+            let content_type = HeaderValue::from_static("application/json");
+            let body = body.to_string().into();
+            sent(Success::made(refusal.status(), content_type, body), refusal.header())
+        }
+    }
+}
+
+/// Makes HTTP of a problem document (RFC 7807).
+pub(crate) fn problem(
+    status: StatusCode,
+    document: &Value,
+    header: Option<(HeaderName, HeaderValue)>,
+) -> Response {
+    let content_type = HeaderValue::from_static("application/problem+json");
+    sent(Success::made(status, content_type, document.to_string().into()), header)
+}
+
+/// The only place that sets status and headers.
+fn sent(success: Success, header: Option<(HeaderName, HeaderValue)>) -> Response {
     let Success { status, content_type, disposition, body } = success;
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, content_type);
+    if let Some(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
     // Answers hold tokens and private text: no cache may keep them, no browser may guess their
     // kind.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -240,14 +269,6 @@ pub(crate) fn respond(answer: Answer) -> Response {
         headers.insert(name, value);
     }
     response
-}
-
-/// Shapes a refusal as `{"detail": …}`.
-fn refused(refusal: &Refusal) -> (Success, Option<(HeaderName, HeaderValue)>) {
-    let body = json!({ "detail": refusal.detail() }).to_string();
-    let content_type = HeaderValue::from_static("application/json");
-    let status = refusal.status();
-    (Success { status, content_type, disposition: None, body: body.into() }, refusal.header())
 }
 
 #[cfg(test)]

@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// The listener and its limits.
     pub http: Http,
-    /// Sign-in, tokens and accounts.
+    /// Sign-in and tokens.
     pub auth: Auth,
+    /// What accounts show.
+    pub accounts: Accounts,
     /// The documented APIs, one section each.
     pub surface: Surfaces,
     /// Which web pages may call.
@@ -92,7 +94,7 @@ impl Default for Http {
     }
 }
 
-/// Sign-in, tokens and accounts.
+/// Sign-in and tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Auth {
@@ -125,12 +127,44 @@ impl Default for Auth {
     }
 }
 
+/// What accounts show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accounts {
+    /// Domain of the address that an account shows which was made with a name alone.
+    pub default_domain: String,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { default_domain: "localhost".to_owned() }
+    }
+}
+
 /// The documented APIs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Surfaces {
     /// `/auth`, `/transcriptions`, `/transcript`, `/upload-audiofile`, `/worker`, `/`.
     pub transcriptions: Transcriptions,
+    /// `/revspeech/v1beta` and `/speechtotext/v1`.
+    pub revai: Revai,
+}
+
+/// The Rev.ai surface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Revai {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// Balance that every account shows, in seconds; nothing is taken from it.
+    pub balance_secs: u32,
+}
+
+impl Default for Revai {
+    fn default() -> Self {
+        Self { enabled: true, balance_secs: 360_000_000 }
+    }
 }
 
 /// The transcriptions surface.

@@ -5,12 +5,12 @@ use std::convert::Infallible;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use scribed_schemas::account::Account;
+use scribed_schemas::api_key::Scope;
 use serde_json::Value;
 use warp::Filter;
 
 use crate::Api;
 use crate::answer::{Answer, Refusal};
-use crate::auth::token::TokenType;
 use crate::limits::Body;
 use crate::rate::Client;
 use crate::validate::{Checks, Document, Fault, Query};
@@ -25,7 +25,7 @@ pub(crate) type ReadQuery<T> = fn(&mut Checks, &Query) -> Option<T>;
 /// Reads one value from a query and a JSON body and notes what is wrong with them.
 pub(crate) type ReadBoth<T> = fn(&mut Checks, &Query, &Document) -> Option<T>;
 
-/// Whoever called with a token that is good.
+/// Whoever called with a token or a key that is good.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// Its account, as it is now.
@@ -55,6 +55,17 @@ impl Api {
         self.context()
             .and(headers)
             .then(|api: Api, headers: HeaderMap| async move { api.authenticate(&headers).await })
+    }
+
+    /// Finds out who calls with a token, or with an API key that has a scope.
+    pub(crate) fn bearer(
+        &self,
+        scope: Scope,
+    ) -> impl Filter<Extract = (Answer<Caller>,), Error = Infallible> + Clone + use<> {
+        let headers = warp::header::headers_cloned();
+        self.context().and(headers).then(move |api: Api, headers: HeaderMap| async move {
+            api.by_bearer(bearer(&headers).ok_or(NO_BEARER)?, scope).await
+        })
     }
 
     /// Reads the query.
@@ -94,15 +105,7 @@ impl Api {
 
     /// Finds out who sent these headers.
     async fn authenticate(&self, headers: &HeaderMap) -> Answer<Caller> {
-        let token = bearer(headers).ok_or(NO_BEARER)?;
-        let claims = self.shared.signer.verify(token, TokenType::Access).ok_or(INVALID_TOKEN)?;
-        self.shared.rates.requests.count_account(claims.account())?;
-        let account = self.shared.engine.store().account(claims.account()).await?;
-        let account = account.filter(|account| claims.is_of(account)).ok_or(INVALID_TOKEN)?;
-        if !account.active {
-            return Err(BLOCKED);
-        }
-        Ok(Caller { account })
+        self.by_token(bearer(headers).ok_or(NO_BEARER)?).await
     }
 }
 
@@ -115,7 +118,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Extracts the query, an absent one as an empty one.
-fn raw_query() -> impl Filter<Extract = (Query,), Error = Infallible> + Clone {
+pub(crate) fn raw_query() -> impl Filter<Extract = (Query,), Error = Infallible> + Clone {
     let present = warp::query::raw().map(|raw: String| Query::parse(&raw));
     present.or(warp::any().map(Query::default)).unify()
 }

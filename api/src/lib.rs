@@ -4,6 +4,7 @@
 //! - `surface/` has one folder per documented API and one file per endpoint.
 //! - `routes.rs` puts them together; `ENDPOINTS` lists them.
 //! - `extract.rs`, `validate.rs`, `limits.rs` read requests; `answer.rs` makes answers.
+//! - `recording.rs` takes recordings in, for every surface that does.
 //! - `auth/` knows who calls, `rate.rs` how often; `server.rs` is the accept loop with its timers and
 //!   limits.
 //!
@@ -23,6 +24,7 @@ mod limits;
 mod multipart;
 mod ops;
 mod rate;
+mod recording;
 mod recover;
 mod routes;
 mod server;
@@ -35,6 +37,7 @@ use scribed_engine::Engine;
 use tokio_util::task::TaskTracker;
 
 pub use crate::auth::admin::{ADMIN, AdminAccount, AdminError, ensure_admin};
+pub use crate::auth::api_key::FreshKey;
 pub use crate::auth::password::{HashError, hash_password};
 pub use crate::auth::secret::Secrets;
 pub use crate::config::Config;
@@ -66,8 +69,8 @@ pub(crate) struct Shared {
     pub(crate) rates: Rates,
     /// Work that goes on when its client has gone, such as submitting what was uploaded whole.
     pub(crate) tasks: TaskTracker,
-    /// The description of the API, as JSON.
-    pub(crate) openapi: bytes::Bytes,
+    /// The descriptions of the surfaces, as JSON.
+    pub(crate) descriptions: ops::Descriptions,
 }
 
 /// The HTTP side cannot be set up.
@@ -98,9 +101,9 @@ impl Api {
         let signer = Signer::new(&secrets.signing_key, &config.auth);
         let hasher = Hasher::new(config.auth.hash_concurrency)?;
         let rates = Rates::new(&config.limits);
-        let openapi = ops::description().map_err(SetupError::Description)?;
+        let descriptions = ops::Descriptions::read().map_err(SetupError::Description)?;
         let tasks = TaskTracker::new();
-        let shared = Shared { engine, config, secrets, signer, hasher, rates, tasks, openapi };
+        let shared = Shared { engine, config, secrets, signer, hasher, rates, tasks, descriptions };
         Ok(Self { shared: Arc::new(shared) })
     }
 }

@@ -1,4 +1,5 @@
-//! For operators: `/livez`, `/readyz`, and the description of the API at `/openapi.json`.
+//! For operators: `/livez`, `/readyz`, and the descriptions of the surfaces, `/openapi.json` and
+//! `/openapi/revai.json`.
 
 use std::time::Duration;
 
@@ -12,23 +13,36 @@ use crate::answer::{Answer, Refusal, Success, respond};
 use crate::routes::{Route, one_of};
 
 /// Paths that are there whichever surface is on.
-pub(crate) const PATHS: &[&str] = &["/livez", "/readyz", "/openapi.json"];
+pub(crate) const PATHS: &[&str] = &["/livez", "/readyz", "/openapi.json", "/openapi/revai.json"];
 
 /// How long the store may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The description as it is written.
-const DESCRIPTION: &str = include_str!("../../schemas/openapi/transcriptions.yaml");
+/// The descriptions as they are written.
+const TRANSCRIPTIONS: &str = include_str!("../../schemas/openapi/transcriptions.yaml");
+const REVAI: &str = include_str!("../../schemas/openapi/revai.yaml");
+
+/// The descriptions of the surfaces, as JSON.
+#[derive(Debug)]
+pub(crate) struct Descriptions {
+    transcriptions: Bytes,
+    revai: Bytes,
+}
+
+impl Descriptions {
+    /// Reads the descriptions that are built in.
+    pub(crate) fn read() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let json = |text| -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+            let document: serde_json::Value = serde_yaml_ng::from_str(text)?;
+            Ok(serde_json::to_vec(&document)?.into())
+        };
+        Ok(Self { transcriptions: json(TRANSCRIPTIONS)?, revai: json(REVAI)? })
+    }
+}
 
 /// Returns the routes.
 pub(crate) fn routes(api: &Api) -> Route {
-    one_of(vec![live(), ready(api), openapi(api)])
-}
-
-/// Reads the description that is built in and writes it as JSON.
-pub(crate) fn description() -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
-    let document: serde_json::Value = serde_yaml_ng::from_str(DESCRIPTION)?;
-    Ok(serde_json::to_vec(&document)?.into())
+    one_of(vec![live(), ready(api), transcriptions(api), revai(api)])
 }
 
 /// Returns whether the store answers.
@@ -62,13 +76,21 @@ async fn media_answers(api: &Api) -> bool {
 }
 
 /// `GET /openapi.json`.
-fn openapi(api: &Api) -> Route {
-    let answer = |api: Api| {
-        let mut response = Response::new(api.shared.openapi.clone().into());
-        *response.status_mut() = StatusCode::OK;
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(http::header::CONTENT_TYPE, json);
-        response
-    };
+fn transcriptions(api: &Api) -> Route {
+    let answer = |api: Api| described(&api.shared.descriptions.transcriptions);
     warp::path!("openapi.json").and(warp::get()).and(api.context()).map(answer).boxed()
+}
+
+/// `GET /openapi/revai.json`.
+fn revai(api: &Api) -> Route {
+    let answer = |api: Api| described(&api.shared.descriptions.revai);
+    warp::path!("openapi" / "revai.json").and(warp::get()).and(api.context()).map(answer).boxed()
+}
+
+fn described(description: &Bytes) -> Response {
+    let mut response = Response::new(description.clone().into());
+    *response.status_mut() = StatusCode::OK;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    response
 }

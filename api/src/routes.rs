@@ -10,7 +10,7 @@ use crate::{Api, ops, recover, surface};
 /// Every route in this crate has this type, so routes compose without generics.
 pub(crate) type Route = BoxedFilter<(Response,)>;
 
-/// A method and the path that it is served on.
+/// A method and the path that it is served on; a step in braces stands for any.
 pub type Endpoint = (Method, &'static str);
 
 /// Every endpoint, surface by surface; the API description lists the same.
@@ -32,13 +32,32 @@ pub const ENDPOINTS: &[Endpoint] = &[
     (Method::GET, "/livez"),
     (Method::GET, "/readyz"),
     (Method::GET, "/openapi.json"),
+    (Method::GET, "/openapi/revai.json"),
+    (Method::POST, "/revspeech/v1beta/jobs"),
+    (Method::GET, "/revspeech/v1beta/jobs"),
+    (Method::GET, "/revspeech/v1beta/jobs/{id}"),
+    (Method::DELETE, "/revspeech/v1beta/jobs/{id}"),
+    (Method::GET, "/revspeech/v1beta/jobs/{id}/transcript"),
+    (Method::GET, "/revspeech/v1beta/jobs/{id}/captions"),
+    (Method::GET, "/revspeech/v1beta/account"),
+    (Method::POST, "/speechtotext/v1/jobs"),
+    (Method::GET, "/speechtotext/v1/jobs"),
+    (Method::GET, "/speechtotext/v1/jobs/{id}"),
+    (Method::DELETE, "/speechtotext/v1/jobs/{id}"),
+    (Method::GET, "/speechtotext/v1/jobs/{id}/transcript"),
+    (Method::GET, "/speechtotext/v1/jobs/{id}/captions"),
+    (Method::GET, "/speechtotext/v1/account"),
 ];
 
 /// Returns all routes; the last one answers whatever no other does.
 pub(crate) fn all(api: &Api) -> Route {
     let mut routes = vec![ops::routes(api)];
-    if api.shared.config.surface.transcriptions.enabled {
+    let surfaces = &api.shared.config.surface;
+    if surfaces.transcriptions.enabled {
         routes.push(surface::transcriptions::routes(api));
+    }
+    if surfaces.revai.enabled {
+        routes.push(surface::revai::routes(api));
     }
     routes.push(recover::route(api));
     one_of(routes)

@@ -29,7 +29,7 @@ impl Query {
     }
 
     /// Finds a parameter; of a repeated one the last counts.
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }

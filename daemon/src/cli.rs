@@ -9,8 +9,10 @@ use scribed_schemas::job::JobState;
 
 use crate::config::{Flag, LogFormat};
 
+mod api_keys;
 mod dead_letters;
 
+pub use api_keys::{ApiKeys, NewKey};
 pub use dead_letters::{Chosen, DeadLetters};
 
 /// Transcribes recordings: as a daemon with an HTTP interface, or file by file.
@@ -208,6 +210,9 @@ pub enum Account {
         #[command(flatten)]
         changes: AccountChanges,
     },
+    /// Makes, lists and revokes API keys, with which programs call
+    #[command(subcommand)]
+    ApiKey(ApiKeys),
 }
 
 /// Changes of an account; at least one.

@@ -30,8 +30,10 @@ pub struct Config {
     pub state: State,
     /// The listener and its limits.
     pub http: scribed_api::config::Http,
-    /// Sign-in, tokens and accounts.
+    /// Sign-in and tokens.
     pub auth: scribed_api::config::Auth,
+    /// What accounts show.
+    pub accounts: scribed_api::config::Accounts,
     /// The documented APIs.
     pub surface: scribed_api::config::Surfaces,
     /// Which web pages may call.
@@ -68,6 +70,7 @@ impl Default for Config {
             state: State::default(),
             http: scribed_api::config::Http::default(),
             auth: scribed_api::config::Auth::default(),
+            accounts: scribed_api::config::Accounts::default(),
             surface: scribed_api::config::Surfaces::default(),
             cors: scribed_api::config::Cors::default(),
             limits: scribed_api::config::Limits::default(),
@@ -92,6 +95,7 @@ impl Config {
         scribed_api::Config {
             http: self.http.clone(),
             auth: self.auth.clone(),
+            accounts: self.accounts.clone(),
             surface: self.surface.clone(),
             cors: self.cors.clone(),
             limits: self.limits.clone(),

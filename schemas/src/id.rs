@@ -55,6 +55,10 @@ id!(
     /// One stored recording.
     MediaId
 );
+id!(
+    /// One credential of a program.
+    ApiKeyId
+);
 
 /// Makes ids that never repeat on one node, even when the clock stands still or steps back.
 #[derive(Debug)]

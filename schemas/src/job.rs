@@ -112,9 +112,12 @@ pub struct JobOptions {
     /// The producer's id of the event that submitted it; absent when it came another way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<String>,
-    /// What the producer wants to see again in our events.
+    /// What the submitter wants to see again, in our events and as metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Whether documents that list words leave out the marks between them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_punctuation: bool,
     /// The W3C `traceparent` of its submission, which the spans of all work on it belong to; absent when
     /// nobody traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]

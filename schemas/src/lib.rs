@@ -9,7 +9,7 @@
 //! - [`chunk`]: what the recogniser gets in one inference, and its map to the source.
 //! - [`transcript`]: segments and words, the document between recogniser and renderers.
 //! - [`job`]: one recording to be transcribed, its states and faults.
-//! - [`account`], [`media`]: who owns what, and where its bytes are.
+//! - [`account`], [`api_key`], [`media`]: who owns what, what opens it, and where its bytes are.
 //! - [`event`]: what producers send and what the daemon publishes.
 //! - [`metric`]: names of what is measured.
 //! - [`network`]: ranges of addresses in settings.
@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod api_key;
 pub mod audio;
 pub mod chunk;
 pub mod event;

@@ -7,6 +7,8 @@ use crate::time::Timestamp;
 
 /// Folder of the recordings that came over HTTP: each under its own id.
 pub const RECORDINGS: &str = "recordings";
+/// Folder of the recordings that were stored for one upload event: each under a number in hex.
+pub const EVENTS: &str = "events";
 
 /// One recording: stored, or still to be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,15 @@ impl Media {
     pub fn url(&self) -> Option<&str> {
         Some(self.key.as_str()).filter(|key| key.contains("://"))
     }
+
+    /// Returns whether its bytes were stored for its job alone, so that they go with the job; others
+    /// belong to the producer that named them.
+    pub fn goes_with_its_job(&self) -> bool {
+        let of_event = self.key.split_once('/').is_some_and(|(folder, name)| {
+            folder == EVENTS && !name.is_empty() && name.bytes().all(|b| b.is_ascii_hexdigit())
+        });
+        of_event || MediaId::of_key(&self.key) == Some(self.id)
+    }
 }
 
 impl MediaId {
@@ -61,6 +72,27 @@ mod tests {
         assert_eq!(MediaId::of_key(&MediaId(42).key()), Some(MediaId(42)));
         for other in ["events/42", "recordings/042", "recordings/+42", "recordings/4/2", "42", ""] {
             assert_eq!(MediaId::of_key(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn only_bytes_that_were_stored_for_a_job_go_with_it() {
+        let goes = |key: &str| {
+            let media = Media {
+                id: MediaId(42),
+                owner: AccountId(1),
+                key: key.to_owned(),
+                file_name: String::new(),
+                content_type: String::new(),
+                size: 0,
+                created: Timestamp(0),
+            };
+            media.goes_with_its_job()
+        };
+        assert!(goes("recordings/42"));
+        assert!(goes("events/00ff"));
+        for other in ["recordings/43", "events/", "events/monday.wav", "interviews/00ff", "00ff"] {
+            assert!(!goes(other), "{other}");
         }
     }
 }

@@ -77,6 +77,24 @@ pub struct Segment {
     pub flags: Vec<QualityFlag>,
 }
 
+impl Segment {
+    /// Tells of each word whether it follows the one before it without a blank, which is the rule in
+    /// Chinese and Japanese; the text of the segment knows.
+    pub fn glued_words(&self) -> Vec<bool> {
+        let mut rest = self.text.as_str();
+        let mut glued = Vec::with_capacity(self.words.len());
+        for word in &self.words {
+            let Some(at) = rest.find(word.text.trim()) else {
+                // Words and text disagree; a blank between words is never wrong to read.
+                return vec![false; self.words.len()];
+            };
+            glued.push(at == 0 && !glued.is_empty());
+            rest = &rest[at + word.text.trim().len()..];
+        }
+        glued
+    }
+}
+
 /// One word with its times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Word {

@@ -20,7 +20,7 @@ use tracing::Instrument as _;
 use warp::reply::Response;
 
 use crate::Api;
-use crate::answer::{Refusal, respond};
+use crate::answer::Refusal;
 use crate::rate::Client;
 use crate::routes::{self, Route};
 use crate::server::cors::Cors;
@@ -29,6 +29,7 @@ use crate::server::peer::Peers;
 use crate::server::rest::{Lent, Linger, Rest, lend};
 use crate::server::spool::Spool;
 use crate::server::trace;
+use crate::surface;
 
 /// What stands between a connection and the routes.
 #[derive(Clone)]
@@ -105,7 +106,7 @@ impl Lobby {
         let (body, mut returned) = lend(body);
         let request = Request::from_parts(head, body);
         let refusal = refuse(&request, doubt).or_else(|| self.too_often(Client(client)));
-        let refusal = refusal.map(|refusal| respond(Err(refusal)));
+        let refusal = refusal.map(|refusal| surface::refuse(&path, refusal));
         let early = refusal.or_else(|| self.cors.preflight(&request, origin.as_ref()));
         let mut response = match early {
             Some(response) => {

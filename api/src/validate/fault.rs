@@ -45,6 +45,19 @@ impl Fault {
         Self::new("less_than_equal", loc, msg).with(json!({ "le": most }))
     }
 
+    /// Returns the name of what is wrong.
+    pub(crate) fn place(&self) -> String {
+        self.loc
+            .last()
+            .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
+            .unwrap_or_default()
+    }
+
+    /// Returns what is wrong, for a person.
+    pub(crate) fn text(&self) -> &str {
+        &self.msg
+    }
+
     pub(super) fn new(kind: &'static str, loc: &[&str], msg: impl Into<String>) -> Self {
         let loc = loc.iter().map(|part| json!(part)).collect();
         Self { kind, loc, msg: msg.into(), ctx: None }

@@ -1,4 +1,4 @@
-//! The API description and the routes list the same endpoints.
+//! The descriptions of the surfaces and the routes list the same endpoints.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,21 @@ use scribed_api::ENDPOINTS;
 use serde_json::json;
 
 use crate::harness::House;
-use crate::reply::DESCRIPTION;
+use crate::reply::{DESCRIPTION, REVAI};
 use crate::request::Request;
 
 fn described() -> BTreeSet<(String, String)> {
-    let paths = DESCRIPTION["paths"].as_object().expect("paths");
-    let operations = paths.iter().flat_map(|(path, methods)| {
+    let paths = [&*DESCRIPTION, &*REVAI].map(|whole| whole["paths"].as_object().expect("paths"));
+    let operations = paths.into_iter().flatten().flat_map(|(path, methods)| {
         let methods = methods.as_object().expect("methods");
-        methods.keys().map(move |method| (method.to_uppercase(), path.clone()))
+        let methods = methods.keys().filter(|name| *name != "parameters");
+        methods.map(move |method| (method.to_uppercase(), path.clone()))
     });
     operations.collect()
+}
+
+fn is_revai(path: &str) -> bool {
+    ["/revspeech/", "/speechtotext/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 #[test]
@@ -31,7 +36,7 @@ async fn every_endpoint_that_is_listed_has_a_route_in_both_slash_forms() {
     let house = House::open().await;
     for (method, path) in ENDPOINTS {
         for path in [(*path).to_owned(), format!("{}/", path.trim_end_matches('/'))] {
-            let request = Request::new(house.address, method.clone(), &path);
+            let request = Request::new(house.address, method.clone(), &path.replace("{id}", "7"));
             let status = request.send().await.status;
             assert!(!matches!(status, 404 | 405 | 500..), "{method} {path} answers {status}");
         }
@@ -48,8 +53,11 @@ async fn every_method_that_is_not_listed_is_refused_with_those_that_are() {
             if allowed.contains(&method.as_str()) {
                 continue;
             }
-            let reply = Request::new(house.address, method, path).send().await;
-            reply.refuses(405, "Method Not Allowed");
+            let path = path.replace("{id}", "7");
+            let reply = Request::new(house.address, method, &path).send().await;
+            assert_eq!(reply.status, 405, "{path}");
+            let place = if is_revai(&path) { "title" } else { "detail" };
+            assert_eq!(reply.json()[place], "Method Not Allowed");
             assert_eq!(reply.header("allow"), allowed.join(", "), "{path}");
         }
     }
@@ -58,9 +66,12 @@ async fn every_method_that_is_not_listed_is_refused_with_those_that_are() {
 #[tokio::test]
 async fn the_description_is_served_as_json() {
     let house = House::open().await;
-    let reply = house.get("/openapi.json").send().await;
-    assert_eq!(reply.json(), *DESCRIPTION);
-    assert_eq!(reply.json()["openapi"], json!("3.1.0"));
+    for (path, description) in [("/openapi.json", &*DESCRIPTION), ("/openapi/revai.json", &*REVAI)]
+    {
+        let reply = house.get(path).send().await;
+        assert_eq!(reply.json(), *description);
+        assert_eq!(reply.json()["openapi"], json!("3.1.0"));
+    }
 }
 
 #[tokio::test]
@@ -69,6 +80,24 @@ async fn an_unknown_path_does_not_exist() {
     for path in ["/nothing", "/auth", "/auth/login//", "//", "/auth/login/x", "/Auth/Login"] {
         house.get(path).undescribed().send().await.refuses(404, "Not Found");
     }
+}
+
+#[tokio::test]
+async fn an_unknown_path_of_the_revai_surface_is_refused_in_its_shape() {
+    let house = House::open().await;
+    for path in ["/revspeech/v1beta", "/speechtotext/v1/nothing", "/speechtotext/v1/jobs/7/x"] {
+        let reply = house.get(path).undescribed().send().await;
+        assert_eq!((reply.status, reply.json()["title"].clone()), (404, json!("Not Found")));
+        assert_eq!(reply.header("content-type"), "application/problem+json");
+    }
+}
+
+#[tokio::test]
+async fn the_revai_surface_can_be_switched_off_alone() {
+    let house = House::with(|config| config.surface.revai.enabled = false).await;
+    let reply = house.get("/speechtotext/v1/account").undescribed().send().await;
+    assert_eq!(reply.status, 404);
+    assert_eq!(house.get("/auth/info").send().await.status, 401);
 }
 
 #[tokio::test]

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use http::Method;
-use scribed_api::{Api, Config, Secrets, hash_password, serve};
+use scribed_api::{Api, Config, FreshKey, Secrets, hash_password, serve};
 use scribed_bus::MemoryBus;
 use scribed_engine::testing::{ScriptedRunner, shapes};
 use scribed_engine::{Engine, Parts, PipelineConfig, Plans, StageConfig, SystemClock};
 use scribed_media::{Inbox, LocalMedia};
 use scribed_schemas::account::{Account, Role};
-use scribed_schemas::id::{AccountId, IdGenerator, JobId};
+use scribed_schemas::api_key::{ApiKey, Scopes};
+use scribed_schemas::id::{AccountId, ApiKeyId, IdGenerator, JobId};
 use scribed_schemas::job::{Job, JobState};
 use scribed_schemas::secret::Secret;
 use scribed_store::{MemoryStore, Store};
@@ -92,6 +93,10 @@ impl House {
         Request::new(self.address, Method::POST, path)
     }
 
+    pub(crate) fn delete(&self, path: &str) -> Request {
+        Request::new(self.address, Method::DELETE, path)
+    }
+
     pub(crate) fn patch(&self, path: &str) -> Request {
         Request::new(self.address, Method::PATCH, path)
     }
@@ -124,6 +129,23 @@ impl House {
         self.account(username).await;
         let tokens = self.login(username).await.json();
         tokens["access_token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Makes an API key of an account and returns its text.
+    pub(crate) async fn api_key(&self, account: AccountId, scopes: Scopes) -> String {
+        let fresh = FreshKey::draw();
+        let key = ApiKey {
+            id: ApiKeyId(self.engine.new_id()),
+            account,
+            hash: fresh.hash,
+            label: String::new(),
+            scopes,
+            created: self.engine.now(),
+            expires: None,
+            revoked: None,
+        };
+        self.engine.store().create_api_key(key).await.expect("the store takes it");
+        fresh.text.expose().to_owned()
     }
 
     /// Uploads a script and returns the id of its job.
@@ -188,7 +210,7 @@ fn engine(store: Arc<dyn Store>, folder: &Path, runner: &Arc<ScriptedRunner>) ->
     let mut stages = vec![StageConfig::new("test.cut"), StageConfig::new("test.recognise")];
     let renderer =
         |format: &str| StageConfig::renderer("test.render", format).with("format", format);
-    stages.extend(["txt", "docx"].map(renderer));
+    stages.extend(["txt", "docx", "srt", "vtt"].map(renderer));
     let pipeline = PipelineConfig { name: "default".to_owned(), stages };
     let media = LocalMedia::open(folder, &scribed_media::Config::default()).expect("a media store");
     Engine::new(Parts {

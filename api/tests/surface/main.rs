@@ -1,5 +1,4 @@
-//! The transcriptions surface over a real listener: every operation and every error of its
-//! contract.
+//! The surfaces over a real listener: every operation and every error of their contracts.
 
 mod accounts;
 mod document;
@@ -9,6 +8,7 @@ mod jobs;
 mod refresh;
 mod reply;
 mod request;
+mod revai;
 mod upload;
 mod wire;
 mod worker;

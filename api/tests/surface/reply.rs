@@ -5,11 +5,29 @@ use std::sync::LazyLock;
 use http::Method;
 use serde_json::{Value, json};
 
-/// The description, read once.
-pub(crate) static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
-    let text = include_str!("../../../schemas/openapi/transcriptions.yaml");
+/// The description of the transcriptions surface, read once.
+pub(crate) static DESCRIPTION: LazyLock<Value> =
+    LazyLock::new(|| read(include_str!("../../../schemas/openapi/transcriptions.yaml")));
+/// That of the Rev.ai surface.
+pub(crate) static REVAI: LazyLock<Value> =
+    LazyLock::new(|| read(include_str!("../../../schemas/openapi/revai.yaml")));
+
+fn read(text: &str) -> Value {
     serde_yaml_ng::from_str(text).expect("the description is YAML")
-});
+}
+
+/// Returns the description of the surface that a path belongs to.
+pub(crate) fn description(path: &str) -> &'static Value {
+    let is_revai = ["/revspeech/v1beta", "/speechtotext/v1"].iter().any(|p| path.starts_with(p));
+    if is_revai { &REVAI } else { &DESCRIPTION }
+}
+
+/// Returns whether a path is one that a description writes with names in braces.
+pub(crate) fn is_path(described: &str, path: &str) -> bool {
+    let (ours, theirs) = (described.split('/'), path.split('/'));
+    ours.clone().count() == theirs.clone().count()
+        && ours.zip(theirs).all(|(ours, theirs)| ours == theirs || ours.starts_with('{'))
+}
 
 /// One answer.
 #[derive(Debug, Clone)]
@@ -86,12 +104,16 @@ impl Reply {
     #[track_caller]
     pub(crate) fn fits(&self, method: &Method, path: &str) {
         let path = path.split('?').next().unwrap_or_default();
-        let operation = &DESCRIPTION["paths"][path][method.as_str().to_ascii_lowercase()];
+        let whole = description(path);
+        let paths = whole["paths"].as_object().expect("paths");
+        let item = paths.iter().find(|(described, _)| is_path(described, path));
+        let item = item.map_or(&Value::Null, |(_, item)| item);
+        let operation = &item[method.as_str().to_ascii_lowercase()];
         if operation.is_null() {
             assert!(matches!(self.status, 404 | 405), "{method} {path} is not described");
             return;
         }
-        let response = resolved(&operation["responses"][self.status.to_string()]);
+        let response = resolved(whole, &operation["responses"][self.status.to_string()]);
         assert!(
             !response.is_null(),
             "{method} {path} may not answer {}: {}",
@@ -102,27 +124,31 @@ impl Reply {
             let there = !self.header(&name.to_ascii_lowercase()).is_empty();
             assert!(there || header["required"] != json!(true), "{method} {path} lacks {name}");
         }
+        if response["content"].is_null() {
+            assert!(self.body.is_empty(), "{method} {path} has a body: {}", self.text());
+            return;
+        }
         let essence = self.header("content-type").split(';').next().unwrap_or_default();
         let content = response["content"].get(essence);
         let content = content.unwrap_or_else(|| panic!("{method} {path} may not be {essence:?}"));
         let Some(schema) = content.get("schema") else { return };
-        let instance =
-            if essence == "application/json" { self.json() } else { Value::String(self.text()) };
-        check(schema, &instance);
+        let is_json = essence.ends_with("/json") || essence.ends_with("+json");
+        let instance = if is_json { self.json() } else { Value::String(self.text()) };
+        check(whole, schema, &instance);
     }
 }
 
-/// Follows a reference inside the description.
-fn resolved(node: &Value) -> &Value {
+/// Follows a reference inside a description.
+fn resolved<'a>(whole: &'a Value, node: &'a Value) -> &'a Value {
     let Some(place) = node["$ref"].as_str() else { return node };
-    DESCRIPTION.pointer(place.trim_start_matches('#')).expect("references lead somewhere")
+    whole.pointer(place.trim_start_matches('#')).expect("references lead somewhere")
 }
 
-/// Validates a value against a schema of the description.
+/// Validates a value against a schema of a description.
 #[track_caller]
-fn check(schema: &Value, instance: &Value) {
+fn check(whole: &Value, schema: &Value, instance: &Value) {
     let mut schema = schema.clone();
-    schema["components"] = DESCRIPTION["components"].clone();
+    schema["components"] = whole["components"].clone();
     let validator = jsonschema::options()
         .should_validate_formats(true)
         .build(&schema)

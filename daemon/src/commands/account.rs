@@ -16,6 +16,8 @@ use crate::cli::{Account as Ask, AccountChanges};
 use crate::failure::Failure;
 use crate::{output, secrets};
 
+mod api_keys;
+
 /// Accounts that are read at once.
 const PAGE: u32 = 200;
 
@@ -89,6 +91,7 @@ async fn answer(store: &dyn Store, ask: &Ask) -> Result<(), Failure> {
             set(store, name, change).await?;
         }
         Ask::Set { name, changes } => set(store, name, change(changes)?).await?,
+        Ask::ApiKey(ask) => api_keys::answer(store, ask).await?,
     }
     Ok(())
 }
@@ -140,13 +143,18 @@ async fn all(store: &dyn Store) -> Result<Vec<Row>, Failure> {
 }
 
 async fn set(store: &dyn Store, name: &str, change: AccountChange) -> Result<(), Failure> {
-    let account = store.account_by_name(name).await?.ok_or_else(|| {
-        Failure::failed(anyhow!("there is no account {name}"))
-            .hint("`scribed account list` lists all")
-    })?;
+    let account = find(store, name).await?;
     store.update_account(account.id, change, now()).await?;
     output::note(format!("changed the account {name}"));
     Ok(())
+}
+
+/// Finds an account that must be there.
+async fn find(store: &dyn Store, name: &str) -> Result<Account, Failure> {
+    store.account_by_name(name).await?.ok_or_else(|| {
+        Failure::failed(anyhow!("there is no account {name}"))
+            .hint("`scribed account list` lists all")
+    })
 }
 
 fn change(asked: &AccountChanges) -> Result<AccountChange, Failure> {

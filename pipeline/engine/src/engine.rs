@@ -11,7 +11,7 @@ use scribed_schemas::id::{AccountId, IdGenerator, JobId};
 use scribed_schemas::job::{Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
-use scribed_store::{IdempotencyKey, NewJob, Store, Submitted};
+use scribed_store::{Deleted, IdempotencyKey, NewJob, Store, Submitted};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
@@ -189,6 +189,18 @@ impl Engine {
         self.shared.settled.notify_one();
         self.has_news(job);
         Ok(cancelled)
+    }
+
+    /// Deletes a job that is done, with its text, and the bytes of its recording where they were stored
+    /// for it.
+    ///
+    /// # Errors
+    /// The store's and the media store's; then a repeat goes on.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have deleted the recording and not the job; a repeat completes it.
+    pub async fn remove(&self, job: JobId) -> Result<Deleted> {
+        crate::removal::remove(self, job).await
     }
 
     /// Makes a document of the text of a job as far as it is readable now.

@@ -62,6 +62,7 @@ mod orphans;
 mod probe;
 mod publisher;
 mod pulse;
+mod removal;
 mod render;
 mod retry;
 mod room;

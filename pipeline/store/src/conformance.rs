@@ -22,7 +22,9 @@ use crate::store::{
 };
 
 pub mod accounts;
+pub mod api_keys;
 pub mod chunks;
+pub mod deletion;
 pub mod leases;
 pub mod outbox;
 pub mod outcomes;
@@ -247,6 +249,11 @@ macro_rules! store_conformance {
             refresh::a_family_that_never_was_is_unknown,
             refresh::opening_a_family_twice_changes_nothing,
             refresh::revoking_ends_the_families_of_one_account_only,
+            api_keys::an_api_key_comes_back_as_it_was_created,
+            api_keys::creating_an_api_key_twice_changes_nothing,
+            api_keys::api_keys_are_listed_by_id_page_by_page,
+            api_keys::revoking_ends_one_api_key_for_good,
+            api_keys::a_foreign_api_key_is_not_found,
             submissions::a_submitted_job_reads_back_queued,
             submissions::a_job_brings_its_recording,
             submissions::recording_a_recording_twice_changes_nothing,
@@ -259,6 +266,8 @@ macro_rules! store_conformance {
             submissions::one_active_refuses_a_second_open_job,
             submissions::jobs_are_listed_newest_first,
             submissions::a_list_counts_the_jobs_of_its_owner,
+            submissions::jobs_are_listed_behind_the_last_one_seen,
+            submissions::a_list_since_an_instant_ends_there,
             leases::a_claimed_job_is_in_progress_under_a_higher_fence,
             leases::an_empty_store_has_nothing_to_claim,
             leases::urgent_jobs_come_first_then_older_ones,
@@ -301,6 +310,14 @@ macro_rules! store_conformance {
             outcomes::cancelling_with_text_behind_a_gap_ends_as_cancelled,
             outcomes::cancelling_fences_the_worker,
             outcomes::cancelling_twice_changes_nothing,
+            deletion::a_deleted_job_is_gone_with_all_that_belongs_to_it,
+            deletion::deleting_twice_finds_nothing,
+            deletion::a_job_that_is_not_done_is_not_deleted,
+            deletion::a_job_with_news_is_not_deleted,
+            deletion::deleting_one_job_leaves_the_others,
+            deletion::the_key_of_a_deleted_job_is_free,
+            deletion::a_deleted_job_does_not_come_back,
+            deletion::a_long_job_is_deleted_whole,
             outbox::every_change_of_state_waits_to_be_told,
             outbox::what_was_told_stays_told,
             outbox::telling_does_not_hinder_the_holder,

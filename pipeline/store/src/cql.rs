@@ -9,7 +9,8 @@
 //! - `jobs`, `chunks`: a job and its text, in one partition.
 //! - `submit`, `open`, `claim`, `lists`: rows in several partitions, in an order that may be cut.
 //! - `outbox`: which jobs have news to be published.
-//! - `accounts`, `refresh`, `queue`, `nodes`: the rest.
+//! - `deletion`: a job leaves all of them.
+//! - `accounts`, `refresh`, `api_keys`, `queue`, `nodes`: the rest.
 //!
 //! A store remembers things to save reads: rows of jobs it works on, where lists begin. None of it is
 //! believed without a condition that checks it, so any number of hosts share a keyspace, and a host
@@ -19,7 +20,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scribed_schemas::account::Account;
-use scribed_schemas::id::{AccountId, JobId, MediaId};
+use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
@@ -29,16 +31,18 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::store::{
-    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk,
+    AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
     QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 
 mod accounts;
+mod api_keys;
 mod chunks;
 mod claim;
 mod config;
 mod connect;
 mod database;
+mod deletion;
 mod failure;
 mod jobs;
 mod lists;
@@ -194,6 +198,35 @@ impl Store for CqlStore {
         during(ended, || format!("end the logins of account {account}"))
     }
 
+    async fn create_api_key(&self, key: ApiKey) -> Result<()> {
+        let made = self.add_api_key(&key).await;
+        during(made, || format!("make API key {} of account {}", key.id, key.account))
+    }
+
+    async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
+        during(self.find_api_key(hash).await, || "read an API key".to_owned())
+    }
+
+    async fn api_keys(
+        &self,
+        account: AccountId,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>> {
+        let keys = self.list_api_keys(account, after, limit).await;
+        during(keys, || format!("list the API keys of account {account}"))
+    }
+
+    async fn revoke_api_key(
+        &self,
+        account: AccountId,
+        id: ApiKeyId,
+        now: Timestamp,
+    ) -> Result<ApiKey> {
+        let revoked = self.end_api_key(account, id, now).await;
+        during(revoked, || format!("revoke API key {id} of account {account}"))
+    }
+
     async fn create_media(&self, media: Media) -> Result<()> {
         let recorded = self.add_media(&media).await.map(drop);
         during(recorded, || format!("record media {}", media.id))
@@ -214,6 +247,21 @@ impl Store for CqlStore {
 
     async fn jobs(&self, owner: Option<AccountId>, offset: u64, limit: u32) -> Result<JobPage> {
         during(self.page(owner, offset, limit).await, || "list jobs".to_owned())
+    }
+
+    async fn jobs_since(
+        &self,
+        owner: AccountId,
+        since: Timestamp,
+        behind: Option<(Timestamp, JobId)>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let listed = self.list_since(owner, since, behind, limit).await;
+        during(listed, || format!("list jobs of account {owner}"))
+    }
+
+    async fn delete_job(&self, id: JobId) -> Result<Deleted> {
+        during(self.remove_job(id).await, || format!("delete job {id}"))
     }
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {

@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use scribed_schemas::account::Account;
-use scribed_schemas::id::{AccountId, JobId, MediaId};
+use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::{Job, JobState, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
@@ -17,8 +18,8 @@ use scribed_schemas::transcript::Segments;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
-    AccountChange, Backlog, ClaimRequest, FactsNote, IdempotencyKey, JobPage, NewJob, Outcome,
-    PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, IdempotencyKey, JobPage, NewJob,
+    Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 use crate::transition::{self, FamilyState};
 
@@ -33,6 +34,8 @@ pub struct MemoryStore {
 struct Tables {
     accounts: BTreeMap<AccountId, Account>,
     families: BTreeMap<String, FamilyState>,
+    /// By the hash of the key.
+    api_keys: BTreeMap<String, ApiKey>,
     media: BTreeMap<MediaId, Media>,
     jobs: BTreeMap<JobId, Job>,
     submissions: BTreeMap<(AccountId, String), (String, JobId)>,
@@ -158,6 +161,44 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    async fn create_api_key(&self, key: ApiKey) -> Result<()> {
+        self.tables().api_keys.entry(key.hash.clone()).or_insert(key);
+        Ok(())
+    }
+
+    async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
+        Ok(self.tables().api_keys.get(hash).cloned())
+    }
+
+    async fn api_keys(
+        &self,
+        account: AccountId,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>> {
+        let tables = self.tables();
+        let of_account = tables.api_keys.values().filter(|key| key.account == account);
+        let rest = of_account.filter(|key| after.is_none_or(|after| key.id > after));
+        let mut keys: Vec<ApiKey> = rest.cloned().collect();
+        keys.sort_by_key(|key| key.id);
+        keys.truncate(limit as usize);
+        Ok(keys)
+    }
+
+    async fn revoke_api_key(
+        &self,
+        account: AccountId,
+        id: ApiKeyId,
+        now: Timestamp,
+    ) -> Result<ApiKey> {
+        let mut tables = self.tables();
+        let named = |key: &&mut ApiKey| key.account == account && key.id == id;
+        let missing = || Error::new(ErrorKind::NotFound, format!("revoke API key {id}"));
+        let key = tables.api_keys.values_mut().find(named).ok_or_else(missing)?;
+        key.revoked.get_or_insert(now);
+        Ok(key.clone())
+    }
+
     async fn create_media(&self, media: Media) -> Result<()> {
         self.tables().media.entry(media.id).or_insert(media);
         Ok(())
@@ -200,6 +241,37 @@ impl Store for MemoryStore {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         let page = jobs.iter().skip(offset).take(limit as usize);
         Ok(JobPage { total: jobs.len() as u64, jobs: page.map(|job| (*job).clone()).collect() })
+    }
+
+    async fn jobs_since(
+        &self,
+        owner: AccountId,
+        since: Timestamp,
+        behind: Option<(Timestamp, JobId)>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let tables = self.tables();
+        let of_owner = tables.jobs.values().filter(|job| job.owner == owner);
+        let recent = of_owner.filter(|job| job.created >= since);
+        let rest = recent.filter(|job| behind.is_none_or(|last| (job.created, job.id) < last));
+        let mut jobs: Vec<&Job> = rest.collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse((job.created, job.id)));
+        Ok(jobs.into_iter().take(limit as usize).cloned().collect())
+    }
+
+    async fn delete_job(&self, id: JobId) -> Result<Deleted> {
+        let mut tables = self.tables();
+        let Some(job) = tables.jobs.get(&id) else { return Ok(Deleted::Missing) };
+        if let Some(why) = transition::undeletable(job) {
+            return Ok(why);
+        }
+        if let Some(media) = job.media {
+            tables.media.remove(&media);
+        }
+        tables.jobs.remove(&id);
+        tables.chunks.retain(|(job, _), _| *job != id);
+        tables.submissions.retain(|_, (_, job)| *job != id);
+        Ok(Deleted::Gone)
     }
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use scribed_schemas::account::Account;
-use scribed_schemas::id::{AccountId, JobId, MediaId};
+use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
@@ -21,13 +22,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::store::{
-    AccountChange, Backlog, ClaimRequest, FactsNote, JobPage, NewJob, Outcome, PutChunk,
+    AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
     QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
 };
 use crate::transition;
 
 mod accounts;
+mod api_keys;
 mod backup;
+mod deletion;
 mod failure;
 mod jobs;
 mod lock;
@@ -203,6 +206,36 @@ impl Store for SqliteStore {
         self.write(attempt, move |db| accounts::revoke_families(db, account)).await
     }
 
+    async fn create_api_key(&self, key: ApiKey) -> Result<()> {
+        let attempt = format!("make API key {} of account {}", key.id, key.account);
+        self.write(attempt, move |db| api_keys::create(db, &key)).await
+    }
+
+    async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
+        let hash = hash.to_owned();
+        self.look_up("read an API key".to_owned(), move |db| api_keys::find(db, &hash)).await
+    }
+
+    async fn api_keys(
+        &self,
+        account: AccountId,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>> {
+        let attempt = format!("list the API keys of account {account}");
+        self.look_up(attempt, move |db| api_keys::list(db, account, after, limit)).await
+    }
+
+    async fn revoke_api_key(
+        &self,
+        account: AccountId,
+        id: ApiKeyId,
+        now: Timestamp,
+    ) -> Result<ApiKey> {
+        let attempt = format!("revoke API key {id} of account {account}");
+        self.write(attempt, move |db| api_keys::revoke(db, account, id, now)).await
+    }
+
     async fn create_media(&self, media: Media) -> Result<()> {
         let attempt = format!("record media {}", media.id);
         self.write(attempt, move |db| jobs::create_media(db, &media)).await
@@ -222,6 +255,21 @@ impl Store for SqliteStore {
 
     async fn jobs(&self, owner: Option<AccountId>, offset: u64, limit: u32) -> Result<JobPage> {
         self.look_up("list jobs".to_owned(), move |db| jobs::list(db, owner, offset, limit)).await
+    }
+
+    async fn jobs_since(
+        &self,
+        owner: AccountId,
+        since: Timestamp,
+        behind: Option<(Timestamp, JobId)>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        let attempt = format!("list jobs of account {owner}");
+        self.look_up(attempt, move |db| jobs::list_since(db, owner, since, behind, limit)).await
+    }
+
+    async fn delete_job(&self, id: JobId) -> Result<Deleted> {
+        self.write(format!("delete job {id}"), move |db| deletion::delete(db, id)).await
     }
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {

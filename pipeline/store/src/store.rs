@@ -13,8 +13,9 @@
 
 use async_trait::async_trait;
 use scribed_schemas::account::{Account, Role};
+use scribed_schemas::api_key::ApiKey;
 use scribed_schemas::audio::{MediaFacts, Warning};
-use scribed_schemas::id::{AccountId, JobId, MediaId};
+use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::{Fault, Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
@@ -72,6 +73,32 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Revokes every family of an account.
     async fn revoke_refresh_families(&self, account: AccountId) -> Result<()>;
 
+    // --- API keys ---------------------------------------------------------------------------
+
+    /// Records an API key; a repeat with the same hash changes nothing.
+    async fn create_api_key(&self, key: ApiKey) -> Result<()>;
+
+    /// Finds an API key by the hash of its text, also one that is revoked or over.
+    async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>>;
+
+    /// Lists the API keys of an account by id, those after `after`, at most `limit`.
+    async fn api_keys(
+        &self,
+        account: AccountId,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>>;
+
+    /// Revokes an API key of an account for good, and returns it; the first revocation stays.
+    ///
+    /// `NotFound` when the account has no such key.
+    async fn revoke_api_key(
+        &self,
+        account: AccountId,
+        id: ApiKeyId,
+        now: Timestamp,
+    ) -> Result<ApiKey>;
+
     // --- media ------------------------------------------------------------------------------
 
     /// Records a stored recording; a repeat with the same id changes nothing.
@@ -94,6 +121,25 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Lists jobs, newest first, of one owner or of all; `total` counts all of them.
     async fn jobs(&self, owner: Option<AccountId>, offset: u64, limit: u32) -> Result<JobPage>;
+
+    /// Lists jobs of an owner that were submitted at or after `since`, newest first: those behind
+    /// `behind`, the instant and the id of the last one seen, at most `limit`.
+    ///
+    /// Costs the same wherever `behind` lies; that job need not be there any more.
+    async fn jobs_since(
+        &self,
+        owner: AccountId,
+        since: Timestamp,
+        behind: Option<(Timestamp, JobId)>,
+        limit: u32,
+    ) -> Result<Vec<Job>>;
+
+    /// Deletes a job that is terminal and has no news, with its text and the row of its recording.
+    ///
+    /// From then on it is as if it had never been; its idempotency key may stand for another job. The
+    /// bytes of the recording are the caller's business. A reader may see the text gone a moment before
+    /// the job, and a call that failed may have got so far: a repeat completes it.
+    async fn delete_job(&self, id: JobId) -> Result<Deleted>;
 
     /// Takes the next job that may be worked on, or none.
     ///
@@ -326,6 +372,19 @@ pub enum Submitted {
     Conflict,
     /// The owner has a job that is not done yet.
     ActiveJob(JobId),
+}
+
+/// What came of a deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// The job is gone.
+    Gone,
+    /// There was none.
+    Missing,
+    /// Nothing changed: the job is not terminal.
+    Open,
+    /// Nothing changed: something is still to be published about it.
+    Untold,
 }
 
 /// One page of jobs.

@@ -13,8 +13,8 @@ use scribed_schemas::transcript::Segments;
 
 use crate::error::ErrorKind;
 use crate::store::{
-    AccountChange, ClaimRequest, FactsNote, NewJob, Outcome, PutChunk, RefreshRotation, Rotation,
-    Submitted,
+    AccountChange, ClaimRequest, Deleted, FactsNote, NewJob, Outcome, PutChunk, RefreshRotation,
+    Rotation, Submitted,
 };
 
 /// Characters of chunk 0 that a job shows as its description.
@@ -98,6 +98,14 @@ pub(crate) fn check_fence(job: &Job, fence: i64) -> Result<(), ErrorKind> {
         return Ok(());
     }
     Err(ErrorKind::Fenced)
+}
+
+/// Returns why a job cannot be deleted, if so.
+pub(crate) fn undeletable(job: &Job) -> Option<Deleted> {
+    if !job.state.is_terminal() {
+        return Some(Deleted::Open);
+    }
+    job.has_news().then_some(Deleted::Untold)
 }
 
 /// Moves the end of the lease and notes progress.

@@ -265,7 +265,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let before = fs::read(&path).unwrap();
     let (kind, text) = refused(&path);
     assert_eq!(kind, ErrorKind::Corrupt);
-    let expected = "its schema has version 99 and this program knows versions up to 2";
+    let expected = "its schema has version 99 and this program knows versions up to 3";
     assert!(text.contains(expected) && text.contains(path.to_str().unwrap()), "{text}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }

@@ -49,7 +49,7 @@ pub(crate) fn append(tokens: &mut Vec<Token>, chunk: &Segments, max_chars: usize
     for segment in &chunk.segments {
         let before = tokens.len();
         if segment.words.iter().any(|word| !word.text.trim().is_empty()) {
-            let glued = glued_words(segment);
+            let glued = segment.glued_words();
             for (word, glued) in segment.words.iter().zip(glued) {
                 let (start_ms, end_ms) = (ms(word.start), ms(word.end));
                 let stretch = Stretch { text: &word.text, glued, start_ms, end_ms };
@@ -64,22 +64,6 @@ pub(crate) fn append(tokens: &mut Vec<Token>, chunk: &Segments, max_chars: usize
             last.ending = last.ending.max(Ending::Phrase);
         }
     }
-}
-
-/// Tells of each word whether it follows the one before it without a blank, which is the rule in
-/// Chinese and Japanese; the text of the segment knows.
-fn glued_words(segment: &Segment) -> Vec<bool> {
-    let mut rest = segment.text.as_str();
-    let mut glued = Vec::with_capacity(segment.words.len());
-    for word in &segment.words {
-        let Some(at) = rest.find(word.text.trim()) else {
-            // Words and text disagree; a blank between words is never wrong to read.
-            return vec![false; segment.words.len()];
-        };
-        glued.push(at == 0 && !glued.is_empty());
-        rest = &rest[at + word.text.trim().len()..];
-    }
-    glued
 }
 
 /// Cuts a stretch at its blanks, and pieces that are too long by length; time goes by characters.

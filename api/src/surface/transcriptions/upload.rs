@@ -1,19 +1,8 @@
 //! `POST /upload-audiofile`: a recording comes in and becomes a job.
-//!
-//! Bytes go from the connection to the media store piece by piece. Until the whole body is there
-//! the write is abandoned by whatever goes wrong. From then on the work no longer depends on the
-//! client: it runs in a task of its own and ends with a job or with nothing left behind.
 
 use http::HeaderMap;
-use scribed_engine::{Place, ProbeError, Submission};
-use scribed_media::MediaWriter;
-use scribed_schemas::id::{AccountId, MediaId};
-use scribed_schemas::job::{Job, JobOptions, Priority};
-use scribed_schemas::media::Media;
-use scribed_store::{IdempotencyKey, Submitted};
+use scribed_schemas::job::{Job, JobOptions};
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use tracing::Instrument as _;
 use warp::Filter;
 
 use crate::Api;
@@ -22,6 +11,7 @@ use crate::extract::Caller;
 use crate::idempotency;
 use crate::limits::Body;
 use crate::multipart::{Form, Part, PartKind};
+use crate::recording::{self, NotTaken, Order, Received};
 use crate::routes::Route;
 use crate::validate::Fault;
 
@@ -44,18 +34,6 @@ pub(super) fn route(api: &Api) -> Route {
         .boxed()
 }
 
-/// A recording that came in whole but is not stored for good yet.
-#[derive(Debug)]
-struct Received {
-    media: MediaId,
-    key: String,
-    file_name: String,
-    content_type: String,
-    writer: Box<dyn MediaWriter>,
-    /// SHA-256 of the bytes, hex.
-    fingerprint: String,
-}
-
 async fn handle(caller: Answer<Caller>, headers: HeaderMap, body: Body, api: Api) -> Answer {
     let account = caller?.account;
     if !account.can_interact {
@@ -67,11 +45,11 @@ async fn handle(caller: Answer<Caller>, headers: HeaderMap, body: Body, api: Api
     let form = Form::open(&headers, body, api.shared.config.http.max_upload_bytes)?;
     let Some(form) = form else { return Err(missing()) };
     let received = receive(&api, form).await?;
-    let work = accept(api.clone(), account.id, received, key, place);
-    api.shared.tasks.spawn(work.in_current_span()).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "accepting an upload ended early");
-        Err(Refusal::Internal)
-    })
+    let one_active = api.shared.config.surface.transcriptions.one_active_job;
+    let options = JobOptions::default();
+    let order = Order { owner: account.id, options, key, one_active, place };
+    let job = recording::accept(&api, received, order).await.map_err(refuse)?;
+    answer(&job)
 }
 
 /// Takes the one recording out of a form.
@@ -86,114 +64,10 @@ async fn receive(api: &Api, mut form: Form) -> Answer<Received> {
             PartKind::Field => part.skip().await?,
             PartKind::File if received.is_some() => return Err(second_file(&part)),
             PartKind::File if part.name() != PART => return Err(missing()),
-            PartKind::File => received = Some(store(api, &mut part).await?),
+            PartKind::File => received = Some(recording::receive(api, &mut part).await?),
         }
     }
     received.ok_or_else(missing)
-}
-
-/// Streams a part into the media store.
-async fn store(api: &Api, part: &mut Part<'_>) -> Answer<Received> {
-    let media = MediaId(api.shared.engine.new_id());
-    let key = media.key();
-    let mut writer = api.shared.engine.media().create(&key).await?;
-    let mut digest = Sha256::new();
-    while let Some(bytes) = part.next().await? {
-        digest.update(&bytes);
-        writer.write(bytes).await?;
-    }
-    Ok(Received {
-        media,
-        key,
-        file_name: part.file_name(),
-        content_type: part.content_type(),
-        writer,
-        fingerprint: hex::encode(digest.finalize()),
-    })
-}
-
-/// Stores a recording for good, looks at it, and makes the job; on any refusal nothing is left.
-async fn accept(
-    api: Api,
-    owner: AccountId,
-    received: Received,
-    key: Option<String>,
-    place: Place,
-) -> Answer {
-    let Received { media, key: stored, file_name, content_type, writer, fingerprint } = received;
-    let size = writer.finish().await?;
-    let created = api.shared.engine.now();
-    let media = Media { id: media, owner, key: stored, file_name, content_type, size, created };
-    let idempotency = key.map(|key| IdempotencyKey { key, fingerprint });
-    match submit(&api, &media, idempotency).await {
-        Ok(Kept::New(job)) => {
-            place.fill();
-            answer(&job)
-        }
-        Ok(Kept::Earlier(job)) => {
-            forget(&api, &media).await;
-            answer(&job)
-        }
-        Err(refusal) => {
-            forget(&api, &media).await;
-            Err(refusal)
-        }
-    }
-}
-
-/// What became of an upload.
-enum Kept {
-    /// A job of its own.
-    New(Job),
-    /// It came before; the bytes are there twice.
-    Earlier(Job),
-}
-
-/// Probes and submits a stored recording.
-async fn submit(api: &Api, media: &Media, idempotency: Option<IdempotencyKey>) -> Answer<Kept> {
-    if media.size == 0 {
-        return Err(unusable("the file is empty"));
-    }
-    let engine = &api.shared.engine;
-    let facts = match engine.probe(&media.key, &media.file_name, &media.content_type).await {
-        Ok(facts) => facts,
-        Err(ProbeError::Refused(fault)) => return Err(unusable(&fault.message)),
-        Err(ProbeError::Engine(error)) => return Err(error.into()),
-    };
-    let submission = Submission {
-        owner: media.owner,
-        name: media.file_name.clone(),
-        media: media.clone(),
-        pipeline: None,
-        options: JobOptions::default(),
-        priority: Priority::default(),
-        facts,
-        idempotency,
-        one_active: api.shared.config.surface.transcriptions.one_active_job,
-    };
-    match engine.submit(submission).await? {
-        Submitted::Created(job) => Ok(Kept::New(job)),
-        Submitted::Existing(job) => Ok(Kept::Earlier(job)),
-        Submitted::Conflict => Err(idempotency::used_otherwise()),
-        // Clients recognise this case by the first word.
-        Submitted::ActiveJob(id) => {
-            Err(Refusal::Conflict(format!("Transcription {id} is not finished yet")))
-        }
-    }
-}
-
-/// Deletes the bytes of a recording that did not become a job.
-///
-/// A store that failed may have made the job all the same; then its recording must stay.
-async fn forget(api: &Api, media: &Media) {
-    let engine = &api.shared.engine;
-    if !matches!(engine.store().media(media.id).await, Ok(None)) {
-        return;
-    }
-    if let Err(error) = engine.media().delete(&media.key).await {
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(error, media = %media.id, "a refused recording was not deleted");
-    }
 }
 
 fn answer(job: &Job) -> Answer {
@@ -204,6 +78,19 @@ fn answer(job: &Job) -> Answer {
     }))
 }
 
+/// Says why a recording was not taken.
+fn refuse(why: NotTaken) -> Refusal {
+    match why {
+        NotTaken::Unusable(why) => Refusal::Malformed(format!("Invalid audio file: {why}")),
+        NotTaken::KeyUsedOtherwise => idempotency::used_otherwise(),
+        // Clients recognise this case by the first word.
+        NotTaken::ActiveJob(id) => {
+            Refusal::Conflict(format!("Transcription {id} is not finished yet"))
+        }
+        NotTaken::Refused(refusal) => refusal,
+    }
+}
+
 fn missing() -> Refusal {
     Refusal::invalid(Fault::missing(&["body", PART]))
 }
@@ -211,8 +98,4 @@ fn missing() -> Refusal {
 fn second_file(part: &Part<'_>) -> Refusal {
     let rule = format!("Expected one file, received another: {}", part.file_name());
     Refusal::invalid(Fault::value(&["body", part.name()], &rule))
-}
-
-fn unusable(why: &str) -> Refusal {
-    Refusal::Malformed(format!("Invalid audio file: {why}"))
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::config::Transcriptions;
+use crate::surface::failure;
 
 /// The seven public words, as the document lists them.
 pub(super) const STATES: &[&str] = &[
@@ -19,9 +20,6 @@ pub(super) const STATES: &[&str] = &[
     "processing_fail",
     "cancelled",
 ];
-
-/// What the owner of a job hears that failed through no fault of the recording.
-const OUR_FAULT: &str = "The recording could not be processed; the operator can see why.";
 
 /// Returns the public word of a state: who waits for something is queued.
 pub(super) fn public_state(state: JobState) -> &'static str {
@@ -94,17 +92,8 @@ impl Transcription {
 
 /// Returns what a job is about: the beginning of its text; of one that failed, the reason, which
 /// the document has no other place for.
-///
-/// What is wrong with the recording or the request is the owner's business; what went wrong on our
-/// side is the operator's, and may name files of this host.
 fn description(job: &Job) -> String {
-    match &job.fault {
-        Some(fault) if job.state == JobState::ProcessingFail && fault.code.is_final() => {
-            fault.message.clone()
-        }
-        Some(_) if job.state == JobState::ProcessingFail => OUR_FAULT.to_owned(),
-        _ => job.description.clone(),
-    }
+    failure(job).unwrap_or(&job.description).to_owned()
 }
 
 /// A job as external workers see it.
@@ -168,6 +157,7 @@ mod tests {
     use scribed_schemas::job::{Fault, FaultCode};
 
     use super::*;
+    use crate::surface::OUR_FAULT;
 
     #[test]
     fn times_have_six_digits_and_a_zone_unless_old_clients_want_none() {

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scribed_engine::trace::{self, TARGET};
 use scribed_schemas::account::Account;
-use scribed_schemas::id::{AccountId, JobId, MediaId};
+use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 use scribed_store::{
-    AccountChange, Backlog, ClaimRequest, ErrorKind, FactsNote, JobPage, NewJob, Outcome, PutChunk,
-    QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation, Store, Submitted,
+    AccountChange, Backlog, ClaimRequest, Deleted, ErrorKind, FactsNote, JobPage, NewJob, Outcome,
+    PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation, Store, Submitted,
 };
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
@@ -118,6 +119,32 @@ impl Store for Traced {
         self.around("revoke_refresh_families", self.inner.revoke_refresh_families(account)).await
     }
 
+    async fn create_api_key(&self, key: ApiKey) -> Result<()> {
+        self.around("create_api_key", self.inner.create_api_key(key)).await
+    }
+
+    async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
+        self.around("api_key", self.inner.api_key(hash)).await
+    }
+
+    async fn api_keys(
+        &self,
+        account: AccountId,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>> {
+        self.around("api_keys", self.inner.api_keys(account, after, limit)).await
+    }
+
+    async fn revoke_api_key(
+        &self,
+        account: AccountId,
+        id: ApiKeyId,
+        now: Timestamp,
+    ) -> Result<ApiKey> {
+        self.around("revoke_api_key", self.inner.revoke_api_key(account, id, now)).await
+    }
+
     async fn create_media(&self, media: Media) -> Result<()> {
         self.around("create_media", self.inner.create_media(media)).await
     }
@@ -136,6 +163,20 @@ impl Store for Traced {
 
     async fn jobs(&self, owner: Option<AccountId>, offset: u64, limit: u32) -> Result<JobPage> {
         self.around("jobs", self.inner.jobs(owner, offset, limit)).await
+    }
+
+    async fn jobs_since(
+        &self,
+        owner: AccountId,
+        since: Timestamp,
+        behind: Option<(Timestamp, JobId)>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        self.around("jobs_since", self.inner.jobs_since(owner, since, behind, limit)).await
+    }
+
+    async fn delete_job(&self, id: JobId) -> Result<Deleted> {
+        self.around("delete_job", self.inner.delete_job(id)).await
     }
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {

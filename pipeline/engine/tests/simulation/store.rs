@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use scribed_schemas::account::Account;
-use scribed_schemas::id::{AccountId, JobId, MediaId};
+use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 use scribed_store::{
-    AccountChange, Backlog, ClaimRequest, Error, ErrorKind, FactsNote, JobPage, MemoryStore,
-    NewJob, Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation,
-    Store, Submitted,
+    AccountChange, Backlog, ClaimRequest, Deleted, Error, ErrorKind, FactsNote, JobPage,
+    MemoryStore, NewJob, Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result,
+    Rotation, Store, Submitted,
 };
 
 use crate::life::Access::{Read, Write};
@@ -195,6 +196,32 @@ impl Store for SimStore {
         self.around("revoke_refresh_families", Write, revoke).await
     }
 
+    async fn create_api_key(&self, key: ApiKey) -> Result<()> {
+        self.around("create_api_key", Write, self.rows().create_api_key(key)).await
+    }
+
+    async fn api_key(&self, hash: &str) -> Result<Option<ApiKey>> {
+        self.around("api_key", Read, self.rows().api_key(hash)).await
+    }
+
+    async fn api_keys(
+        &self,
+        account: AccountId,
+        after: Option<ApiKeyId>,
+        limit: u32,
+    ) -> Result<Vec<ApiKey>> {
+        self.around("api_keys", Read, self.rows().api_keys(account, after, limit)).await
+    }
+
+    async fn revoke_api_key(
+        &self,
+        account: AccountId,
+        id: ApiKeyId,
+        now: Timestamp,
+    ) -> Result<ApiKey> {
+        self.around("revoke_api_key", Write, self.rows().revoke_api_key(account, id, now)).await
+    }
+
     async fn create_media(&self, media: Media) -> Result<()> {
         self.around("create_media", Write, self.rows().create_media(media)).await
     }
@@ -235,6 +262,20 @@ impl Store for SimStore {
 
     async fn backlog(&self, now: Timestamp, limit: u32) -> Result<Backlog> {
         self.around("backlog", Read, self.rows().backlog(now, limit)).await
+    }
+
+    async fn jobs_since(
+        &self,
+        owner: AccountId,
+        since: Timestamp,
+        behind: Option<(Timestamp, JobId)>,
+        limit: u32,
+    ) -> Result<Vec<Job>> {
+        self.around("jobs_since", Read, self.rows().jobs_since(owner, since, behind, limit)).await
+    }
+
+    async fn delete_job(&self, id: JobId) -> Result<Deleted> {
+        self.around("delete_job", Write, self.rows().delete_job(id)).await
     }
 
     async fn claim(&self, claim: ClaimRequest) -> Result<Option<Job>> {

@@ -161,3 +161,37 @@ pub async fn a_list_counts_the_jobs_of_its_owner(bench: &Bench) {
     }
     assert_eq!(bench.store.jobs(Some(AccountId(9)), 0, 5).await.unwrap().total, 0);
 }
+
+/// A list goes on behind the last job seen, without gap or repeat, also when that job is not there.
+pub async fn jobs_are_listed_behind_the_last_one_seen(bench: &Bench) {
+    for (number, second) in [(1, 30), (2, 10), (3, 20), (4, 20), (5, 4_000_000)] {
+        bench.submit(NewJob { now: at(second), ..new_job(number) }).await;
+    }
+    bench.submit(NewJob { owner: AccountId(2), now: at(15), ..new_job(6) }).await;
+    for (behind, limit, expected) in [
+        (None, 10, vec![5, 1, 4, 3, 2]),
+        (None, 2, vec![5, 1]),
+        (Some((30, 1)), 2, vec![4, 3]),
+        (Some((20, 4)), 2, vec![3, 2]),
+        (Some((20, 3)), 10, vec![2]),
+        (Some((25, 9)), 1, vec![4]),
+        (Some((10, 2)), 10, vec![]),
+    ] {
+        let last = behind.map(|(second, id)| (at(second), JobId(id)));
+        let listed = bench.store.jobs_since(AccountId(1), at(0), last, limit).await.unwrap();
+        let ids: Vec<i64> = listed.iter().map(|job| job.id.0).collect();
+        assert_eq!(ids, expected, "behind {behind:?}");
+    }
+}
+
+/// A list since an instant has the jobs of that instant and none from before.
+pub async fn a_list_since_an_instant_ends_there(bench: &Bench) {
+    for (number, second) in [(1, 10), (2, 20), (3, 4_000_000)] {
+        bench.submit(NewJob { now: at(second), ..new_job(number) }).await;
+    }
+    for (since, expected) in [(20, vec![3, 2]), (21, vec![3]), (4_000_001, vec![])] {
+        let listed = bench.store.jobs_since(AccountId(1), at(since), None, 10).await.unwrap();
+        let ids: Vec<i64> = listed.iter().map(|job| job.id.0).collect();
+        assert_eq!(ids, expected, "since {since}");
+    }
+}

@@ -17,7 +17,7 @@ use super::connect;
 use super::failure::Failure;
 use super::race::Quarrel;
 use super::schema::{self, Migrated};
-use super::statements::Statements;
+use super::statements::{Profiles, Statements};
 use crate::error::ErrorKind;
 
 /// A session with its statements.
@@ -26,6 +26,7 @@ pub(super) struct Database {
     /// The statements, to be named where they are used.
     pub(super) say: Statements,
     put_chunk: Batch,
+    profiles: Profiles,
     /// The keyspace, for people.
     keyspace: String,
 }
@@ -44,7 +45,8 @@ impl Database {
         let Migrated { product, .. } = schema::open(&session, &profiles, config).await?;
         let say = Statements::prepare(&session, &profiles, &config.keyspace).await?;
         let put_chunk = say.put_chunk(&profiles);
-        let database = Self { session, say, put_chunk, keyspace: config.keyspace.clone() };
+        let keyspace = config.keyspace.clone();
+        let database = Self { session, say, put_chunk, profiles, keyspace };
         database.try_condition().await?;
         tracing::info!(%product, keyspace = config.keyspace, "connected to the database");
         Ok(database)
@@ -172,6 +174,22 @@ impl Database {
         chunk: impl SerializeRow + Send + Sync,
     ) -> Result<bool, Failure> {
         applied(Box::pin(self.session.batch(&self.put_chunk, (count, chunk))).await?)
+    }
+}
+
+impl Database {
+    /// Deletes chunks of a job under a condition on its row, which gets a new token; returns whether it
+    /// held.
+    pub(super) async fn remove_chunks(
+        &self,
+        (op, id, expected): (Uuid, i64, Uuid),
+        chunks: impl ExactSizeIterator<Item = (i64, i64)>,
+    ) -> Result<bool, Failure> {
+        let batch = self.say.remove_chunks(&self.profiles, chunks.len());
+        let touch = vec![CqlValue::Uuid(op), CqlValue::BigInt(id), CqlValue::Uuid(expected)];
+        let chunk = |(id, number)| vec![CqlValue::BigInt(id), CqlValue::BigInt(number)];
+        let values: Vec<Vec<CqlValue>> = std::iter::once(touch).chain(chunks.map(chunk)).collect();
+        applied(Box::pin(self.session.batch(&batch, values)).await?)
     }
 }
 

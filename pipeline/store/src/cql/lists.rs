@@ -8,6 +8,7 @@
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use scribed_schemas::id::{AccountId, JobId};
 use scribed_schemas::job::Job;
+use scribed_schemas::time::Timestamp;
 
 use super::CqlStore;
 use super::failure::Failure;
@@ -46,6 +47,24 @@ impl CqlStore {
         let say = &self.db.say;
         self.db.write(&say.add_listed, (list, bucket, job.created.0, job.id.0)).await?;
         // Second, so that it voids a count of the bucket that missed this job.
+        self.db.write(&say.add_bucket, (list, bucket)).await
+    }
+
+    /// Removes a job from the lists; a repeat changes nothing.
+    pub(super) async fn leave_lists(&self, job: &Job) -> Result<(), Failure> {
+        let created = job.created.0;
+        tokio::try_join!(
+            self.leave_list(job.owner.0, bucket(created, MONTH), job),
+            self.leave_list(ALL, bucket(created, DAY), job),
+        )?;
+        Ok(())
+    }
+
+    /// Removes a job from one list.
+    async fn leave_list(&self, list: i64, bucket: i32, job: &Job) -> Result<(), Failure> {
+        let say = &self.db.say;
+        self.db.write(&say.remove_listed, (list, bucket, job.created.0, job.id.0)).await?;
+        // Second, so that it voids a count of the bucket that still had this job.
         self.db.write(&say.add_bucket, (list, bucket)).await
     }
 
@@ -88,6 +107,43 @@ impl CqlStore {
         let jobs = stream::iter(ids).map(|id| self.find_job(id)).buffered(AT_ONCE);
         let jobs: Vec<Option<Job>> = jobs.try_collect().await?;
         Ok(JobPage { total, jobs: jobs.into_iter().flatten().collect() })
+    }
+
+    /// Returns jobs of an owner behind the last one seen, newest first.
+    pub(super) async fn list_since(
+        &self,
+        owner: AccountId,
+        since: Timestamp,
+        behind: Option<(Timestamp, JobId)>,
+        limit: u32,
+    ) -> Result<Vec<Job>, Failure> {
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut last = behind.map_or((i64::MAX, i64::MAX), |(created, id)| (created.0, id.0));
+        let span = bucket(since.0, MONTH)..=bucket(last.0, MONTH);
+        let mut buckets: Vec<i32> = Vec::new();
+        let take = |(bucket, _): (i32, Option<i64>)| {
+            buckets.extend(Some(bucket).filter(|bucket| span.contains(bucket)));
+            true
+        };
+        self.db.while_wanted(&self.db.say.buckets, (owner.0,), take).await?;
+        let mut jobs: Vec<Job> = Vec::new();
+        for bucket in buckets {
+            while jobs.len() < wanted {
+                let most = i32::try_from(wanted - jobs.len()).unwrap_or(i32::MAX);
+                let values = (owner.0, bucket, last.0, last.1, most);
+                let rows: Vec<(i64, i64)> = self.db.few(&self.db.say.listed_behind, values).await?;
+                let Some(end) = rows.last().copied() else { break };
+                last = end;
+                let recent = rows.into_iter().filter(|(created, _)| *created >= since.0);
+                let found = stream::iter(recent).map(|(_, id)| self.find_job(JobId(id)));
+                let found: Vec<Option<Job>> = found.buffered(AT_ONCE).try_collect().await?;
+                jobs.extend(found.into_iter().flatten());
+                if end.0 < since.0 {
+                    return Ok(jobs);
+                }
+            }
+        }
+        Ok(jobs)
     }
 
     /// Returns the buckets of a list, newest first, with the number of jobs in each.

@@ -60,7 +60,7 @@ impl CqlStore {
     }
 
     /// Removes the entries of changes with lower numbers.
-    async fn remove_news(&self, id: JobId, end: u32) -> Result<(), Failure> {
+    pub(super) async fn remove_news(&self, id: JobId, end: u32) -> Result<(), Failure> {
         self.db.write(&self.db.say.remove_news, (shard(id), id.0, i64::from(end))).await
     }
 

@@ -374,7 +374,11 @@ fn count(stored: i64) -> Result<u32, Failure> {
 }
 
 /// Reads a column that holds one of a closed list of words.
-fn word<T>(column: &str, stored: &str, parse: fn(&str) -> Option<T>) -> Result<T, Failure> {
+pub(super) fn word<T>(
+    column: &str,
+    stored: &str,
+    parse: fn(&str) -> Option<T>,
+) -> Result<T, Failure> {
     parse(stored).ok_or_else(|| {
         let unknown = format!("{column} holds the unknown word {stored:?}");
         Failure::because(ErrorKind::Corrupt, unknown)

@@ -26,7 +26,10 @@ use super::statements::Profiles;
 use crate::error::ErrorKind;
 
 /// The migrations in order; the schema version of a keyspace is the number of those applied to it.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("../../../../schemas/cql/0001_first.cql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../schemas/cql/0001_first.cql"),
+    include_str!("../../../../schemas/cql/0002_api_keys.cql"),
+];
 
 /// How long the lock outlives a host that died with it, in seconds.
 const LOCK_SECS: u32 = 120;

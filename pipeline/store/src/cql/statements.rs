@@ -81,6 +81,19 @@ impl Statements {
     }
 }
 
+impl Statements {
+    /// Returns the deletion of some chunks of one job, as one change of one partition; as
+    /// [`put_chunk`](Self::put_chunk).
+    pub(super) fn remove_chunks(&self, profiles: &Profiles, chunks: usize) -> Batch {
+        let touch = BatchStatement::PreparedStatement(self.touch_job.clone());
+        let chunk = BatchStatement::PreparedStatement(self.remove_chunk.clone());
+        let statements = std::iter::once(touch).chain(std::iter::repeat_n(chunk, chunks));
+        let mut batch = Batch::new_with_statements(BatchType::Unlogged, statements.collect());
+        batch.set_execution_profile_handle(Some(profiles.change.clone()));
+        batch
+    }
+}
+
 /// How one statement is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(non_camel_case_types, reason = "named as the fields of the profiles")]
@@ -184,6 +197,21 @@ statements! {
         exchanged = :exchanged, expires = :expires, revoked = :revoked, op = :op WHERE id = :id \
         IF op = :expected";
 
+    // --- API keys ---------------------------------------------------------------------------
+    api_key: read = "SELECT hash, id, account, label, scopes, created, expires, revoked \
+        FROM api_keys WHERE hash = :hash";
+    create_api_key: change = "INSERT INTO api_keys (hash, id, account, label, scopes, created, \
+        expires, revoked) VALUES (:hash, :id, :account, :label, :scopes, :created, :expires, \
+        :revoked) IF NOT EXISTS";
+    revoke_api_key: change = "UPDATE api_keys SET revoked = :now WHERE hash = :hash \
+        IF account = :account AND revoked = NULL";
+    add_account_api_key: write = "INSERT INTO account_api_keys (account, id, hash) \
+        VALUES (:account, :id, :hash)";
+    account_api_key: read = "SELECT hash FROM account_api_keys WHERE account = :account \
+        AND id = :id";
+    account_api_keys: read = "SELECT id, hash FROM account_api_keys WHERE account = :account \
+        AND id > :after LIMIT :max";
+
     // --- media ------------------------------------------------------------------------------
     media: read = "SELECT id, owner, key, file_name, content_type, size, created FROM media \
         WHERE id = :id";
@@ -216,6 +244,16 @@ statements! {
         WHERE id = :id IF op = :expected";
     /// Second half of a stored chunk; never sent alone.
     add_chunk: change = "INSERT INTO jobs (id, number, segments) VALUES (:id, :number, :segments)";
+    /// First half of a deletion of chunks.
+    touch_job: change = "UPDATE jobs SET op = :op WHERE id = :id IF op = :expected";
+    /// Second half of a deletion of chunks; never sent alone.
+    remove_chunk: change = "DELETE FROM jobs WHERE id = :id AND number = :number";
+    /// What is left of a job without chunks.
+    remove_job: change = "DELETE owner, name, media, pipeline, options, priority, state, \
+        error_count, fault, facts, warnings, progress_frames, ready_chunks, stored_end, \
+        planned_chunks, chunk_limit_secs, description, lease_holder, lease_until, fence, \
+        not_before, created, updated, finished, outbox, op FROM jobs WHERE id = :id \
+        IF op = :expected";
     /// Agreed, since a chunk is stored or not by what this says.
     chunk: agreed = "SELECT segments FROM jobs WHERE id = :id AND number = :number";
     chunks: documents = "SELECT number, ready_chunks, segments FROM jobs WHERE id = :id \
@@ -236,6 +274,7 @@ statements! {
     only_job_agreed: agreed = ONLY_JOB;
     first_only_job: change = "INSERT INTO only_jobs (owner, job, draft, op) \
         VALUES (:owner, :job, :draft, :op) IF NOT EXISTS";
+    remove_only_job: change = "DELETE FROM only_jobs WHERE owner = :owner IF op = :expected";
     next_only_job: change = "UPDATE only_jobs SET job = :job, draft = :draft, op = :op \
         WHERE owner = :owner IF op = :expected";
 
@@ -270,6 +309,10 @@ statements! {
     buckets: scan = "SELECT bucket, jobs FROM job_buckets WHERE list = :list";
     add_listed: write = "INSERT INTO job_lists (list, bucket, created, id) \
         VALUES (:list, :bucket, :created, :id)";
+    remove_listed: write = "DELETE FROM job_lists WHERE list = :list AND bucket = :bucket \
+        AND created = :created AND id = :id";
+    listed_behind: read = "SELECT created, id FROM job_lists WHERE list = :list \
+        AND bucket = :bucket AND (created, id) < (:created, :id) LIMIT :max";
     listed: scan = "SELECT id FROM job_lists WHERE list = :list AND bucket = :bucket LIMIT :max";
     listed_count: scan = "SELECT COUNT(*) FROM job_lists WHERE list = :list AND bucket = :bucket";
 
@@ -395,7 +438,8 @@ mod tests {
     #[test]
     fn what_is_conditional_is_sent_as_such() {
         // A batch is sent as a whole, as a change.
-        for (name, way, text) in ALL.iter().filter(|(name, ..)| *name != "add_chunk") {
+        let halves = ["add_chunk", "remove_chunk"];
+        for (name, way, text) in ALL.iter().filter(|(name, ..)| !halves.contains(name)) {
             assert_eq!(text.contains(" IF "), *way == Way::change, "{name}");
         }
     }
@@ -406,6 +450,7 @@ mod tests {
             "accounts",
             "account_names",
             "refresh_families",
+            "api_keys",
             "media",
             "jobs",
             "submissions",

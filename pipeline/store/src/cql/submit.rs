@@ -318,6 +318,20 @@ impl CqlStore {
         Ok(None)
     }
 
+    /// Removes the draft of a job that is about to go, since whoever finds the job missing would make it
+    /// again.
+    pub(super) async fn forget_draft(&self, job: &Job) -> Result<(), Failure> {
+        let say = &self.db.say;
+        let row: Option<(i64, String, Uuid)> =
+            self.db.row(&say.only_job_agreed, (job.owner.0,)).await?;
+        match row {
+            Some((id, _, op)) if id == job.id.0 => {
+                self.db.change(&say.remove_only_job, (job.owner.0, op)).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     // --- media ------------------------------------------------------------------------------
 
     /// Records a recording; returns whether this very call did.
@@ -333,7 +347,7 @@ impl CqlStore {
         }
     }
 
-    /// Removes a recording that this call recorded and no job refers to.
+    /// Removes a recording that no job refers to, or whose job is about to go.
     pub(super) async fn remove_media(&self, id: MediaId) -> Result<(), Failure> {
         self.db.change(&self.db.say.remove_media, (id.0,)).await.map(drop)
     }

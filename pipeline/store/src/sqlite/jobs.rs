@@ -69,6 +69,11 @@ pub(super) const PAGE_OF_OWNER: &str = "SELECT jobs.* FROM
      AS page
      CROSS JOIN jobs ON jobs.id = page.id ORDER BY jobs.created DESC, jobs.id DESC";
 
+/// Jobs of owner ?1 since ?2, behind the instant ?3 and the id ?4; walks `jobs_by_owner` from there.
+pub(super) const SINCE: &str = "SELECT * FROM jobs
+     WHERE owner = ?1 AND created >= ?2 AND (created, id) < (?3, ?4)
+     ORDER BY created DESC, id DESC LIMIT ?5";
+
 /// Jobs behind ?1 with news since ?2 or longer that nobody works on.
 pub(super) const UNTOLD: &str = "SELECT id FROM jobs
      WHERE has_news = 1 AND state <> 'in_progress' AND id > ?1 AND updated <= ?2
@@ -189,6 +194,20 @@ pub(super) fn list(
         ),
     };
     Ok(JobPage { total: u64::try_from(total).unwrap_or(0), jobs })
+}
+
+/// Lists jobs of an owner behind the last one seen, newest first.
+pub(super) fn list_since(
+    db: &Connection,
+    owner: AccountId,
+    since: Timestamp,
+    behind: Option<(Timestamp, JobId)>,
+    limit: u32,
+) -> Result<Vec<Job>, Failure> {
+    let (created, id) = behind.map_or((i64::MAX, i64::MAX), |(created, id)| (created.0, id.0));
+    let mut statement = db.prepare_cached(SINCE)?;
+    let jobs = statement.query_map((owner.0, since.0, created, id, limit), row::job)?;
+    Ok(jobs.collect::<Result<_, _>>()?)
 }
 
 /// Counts the jobs that a claim could take.
@@ -401,6 +420,7 @@ mod tests {
         check(HELD, "USING INDEX jobs_leased");
         check(PAGE_OF_ALL, "USING COVERING INDEX jobs_by_created");
         check(PAGE_OF_OWNER, "USING COVERING INDEX jobs_by_owner (owner=?)");
+        check(SINCE, "USING INDEX jobs_by_owner (owner=? AND created>? AND created<?)");
         check(UNTOLD, "USING INDEX jobs_untold (id>?)");
         check(ACTIVE, "USING INDEX jobs_open (owner=?)");
         check(CHUNKS, "(job=? AND number>? AND number<?)");

@@ -199,7 +199,11 @@ fn lease(job: &Job) -> (Option<&str>, Option<i64>) {
 }
 
 /// Reads a column that holds one of a closed list of words.
-fn word<T>(row: &Row<'_>, column: &str, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+pub(super) fn word<T>(
+    row: &Row<'_>,
+    column: &str,
+    parse: fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
     let stored: String = row.get(column)?;
     parse(&stored).ok_or_else(|| {
         let index = row.as_ref().column_index(column).unwrap_or(0);

@@ -12,6 +12,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5343_5242;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../../schemas/sqlite/0001_first.sql"),
     include_str!("../../../../schemas/sqlite/0002_outbox.sql"),
+    include_str!("../../../../schemas/sqlite/0003_api_keys.sql"),
 ];
 
 /// Refuses files that are not ours or from a newer program, before anything is changed in them.

@@ -123,6 +123,7 @@ pub(crate) async fn empty() -> Option<Place> {
 async fn open(number: usize) -> Slot {
     let mut hasher = DefaultHasher::new();
     include_str!("../../../../schemas/cql/0001_first.cql").hash(&mut hasher);
+    include_str!("../../../../schemas/cql/0002_api_keys.cql").hash(&mut hasher);
     let keyspace = format!("scribed_test_{:08x}_{number}", hasher.finish() >> 32);
     let config = config(&keyspace).unwrap();
     let store = CqlStore::open(&config).await.unwrap();
