@@ -4,6 +4,8 @@
 //! the write is abandoned by whatever goes wrong. From then on the work no longer depends on the
 //! client: it runs in a task of its own and ends with a job or with nothing left behind.
 //!
+//! A recording that a URL names is fetched by whoever works on its job; here the URL is looked at only.
+//!
 //! Every surface that takes recordings takes them here, and says in its own words why one was not taken.
 
 use scribed_engine::{Place, ProbeError, Submission};
@@ -83,6 +85,54 @@ pub(crate) async fn receive(api: &Api, part: &mut Part<'_>) -> Answer<Received> 
         writer,
         fingerprint: hex::encode(digest.finalize()),
     })
+}
+
+/// Makes the job of a recording that is to be fetched, whether or not the client stays.
+pub(crate) async fn accept_url(api: &Api, url: String, order: Order) -> Result<Job, NotTaken> {
+    let work = take_url(api.clone(), url, order);
+    api.shared.tasks.spawn(work.in_current_span()).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "accepting a URL ended early");
+        Err(Refusal::Internal.into())
+    })
+}
+
+/// Does that; nothing is asked of the URL's host yet.
+async fn take_url(api: Api, url: String, order: Order) -> Result<Job, NotTaken> {
+    let Order { owner, options, key, one_active, place } = order;
+    let engine = &api.shared.engine;
+    let shown = engine.outbound().shown(&url);
+    let shown = shown.map_err(|error| NotTaken::Unusable(error.to_string()))?;
+    let idempotency =
+        key.map(|key| IdempotencyKey { key, fingerprint: hex::encode(Sha256::digest(&url)) });
+    let media = Media {
+        id: MediaId(engine.new_id()),
+        owner,
+        key: url,
+        file_name: shown.rsplit('/').next().unwrap_or_default().to_owned(),
+        content_type: String::new(),
+        size: 0,
+        created: engine.now(),
+    };
+    let submission = Submission {
+        owner,
+        name: media.file_name.clone(),
+        media,
+        pipeline: None,
+        options: JobOptions { source: Some(shown), ..options },
+        priority: Priority::default(),
+        facts: None,
+        idempotency,
+        one_active,
+    };
+    match engine.submit(submission).await? {
+        Submitted::Created(job) => {
+            place.fill();
+            Ok(job)
+        }
+        Submitted::Existing(job) => Ok(job),
+        Submitted::Conflict => Err(NotTaken::KeyUsedOtherwise),
+        Submitted::ActiveJob(id) => Err(NotTaken::ActiveJob(id)),
+    }
 }
 
 /// Stores a recording for good, looks at it, and makes its job, whether or not the client stays.

@@ -115,6 +115,10 @@ pub struct JobOptions {
     /// What the submitter wants to see again, in our events and as metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Where the recording was to be fetched from, without what only the fetch needs: scheme, host and
+    /// path; absent when it came otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Whether documents that list words leave out the marks between them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_punctuation: bool,

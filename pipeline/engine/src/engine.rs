@@ -316,7 +316,8 @@ impl Engine {
         &self.shared.parts.inbox
     }
 
-    pub(crate) fn outbound(&self) -> &Outbound {
+    /// Returns the way to URLs that users may name.
+    pub fn outbound(&self) -> &Outbound {
         &self.shared.parts.outbound
     }
 

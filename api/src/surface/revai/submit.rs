@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use warp::Filter;
 
 use super::dialect::Dialect;
-use super::fetch;
 use super::options::Options;
 use super::problem::{self, Answer, Problem};
+use super::source::{self, Source};
 use super::view::View;
 use crate::Api;
 use crate::answer::{Answer as Shared, Refusal, Success};
@@ -58,8 +58,13 @@ async fn handle(
     let key = idempotency::key(&headers)?;
     if is_json(&headers) {
         let document = object(&body.whole().await.map_err(Refusal::from)?, "body")?;
-        Options::read(&document, dialect)?;
-        return fetch::submit(&document);
+        let options = Options::read(&document, dialect)?.of_job();
+        let Source { parameter, url } = source::of(&document)?;
+        let place = api.shared.engine.place().await?.ok_or(Refusal::Crowded)?;
+        let order = Order { owner: account.id, options, key, one_active: false, place };
+        let job = recording::accept_url(&api, url, order).await;
+        let job = job.map_err(|why| refuse(why, parameter, "This URL cannot be used"))?;
+        return Ok(Success::json(&View::of(&job, dialect))?);
     }
     // Before the body is read: who is put off need not have sent it.
     let place = api.shared.engine.place().await?.ok_or(Refusal::Crowded)?;
@@ -67,7 +72,8 @@ async fn handle(
     let (received, options) = receive(&api, form.ok_or(Problem::MediaType)?).await?;
     let options = Options::read(&options, dialect)?.of_job();
     let order = Order { owner: account.id, options, key, one_active: false, place };
-    let job = recording::accept(&api, received, order).await.map_err(refuse)?;
+    let job = recording::accept(&api, received, order).await;
+    let job = job.map_err(|why| refuse(why, MEDIA, "Invalid media"))?;
     Ok(Success::json(&View::of(&job, dialect))?)
 }
 
@@ -120,10 +126,10 @@ fn object(text: &[u8], name: &str) -> Answer<Map<String, Value>> {
     }
 }
 
-/// Says why a recording was not taken.
-fn refuse(why: NotTaken) -> Problem {
+/// Says why the recording that a parameter holds or names was not taken.
+fn refuse(why: NotTaken, parameter: &str, what: &str) -> Problem {
     match why {
-        NotTaken::Unusable(why) => Problem::parameter(MEDIA, format!("Invalid media: {why}")),
+        NotTaken::Unusable(why) => Problem::parameter(parameter, format!("{what}: {why}")),
         NotTaken::KeyUsedOtherwise => idempotency::used_otherwise().into(),
         NotTaken::ActiveJob(id) => Refusal::Conflict(format!("Job {id} is not done yet")).into(),
         NotTaken::Refused(refusal) => refusal.into(),

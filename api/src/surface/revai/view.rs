@@ -20,6 +20,8 @@ pub(super) struct View {
     #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    media_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
@@ -46,6 +48,7 @@ impl View {
             completed_on: job.finished.map(instant),
             kind: "async",
             name: job.name.clone(),
+            media_url: job.options.source.clone(),
             metadata: job.options.reference.clone(),
             language: job.options.language.clone(),
             duration_seconds: (seconds > 0.0).then(|| hundredths(seconds)),
@@ -92,15 +95,18 @@ impl Status {
 
 /// Returns the vendor's word for why a job failed; the documented form knows few.
 fn failure_word(job: &Job, dialect: Dialect) -> &'static str {
-    use FaultCode::{Encrypted, MediaGone, NoAudio, OverLimit, Undecodable};
+    use FaultCode::{
+        Encrypted, FetchFailed, MediaGone, NoAudio, OverLimit, Undecodable, Unfetchable,
+    };
 
     let code = job.fault.as_ref().map(|fault| fault.code);
     match (code, dialect) {
-        (Some(Undecodable | Encrypted), _)
-        | (Some(NoAudio | OverLimit), Dialect::V1Beta) => "invalid_media",
+        (Some(Undecodable | Encrypted), _) | (Some(NoAudio | OverLimit), Dialect::V1Beta) => {
+            "invalid_media"
+        }
         (Some(NoAudio), Dialect::V1) => "empty_media",
         (Some(OverLimit), Dialect::V1) => "duration_exceeded",
-        (Some(MediaGone), _) => "download_failure",
+        (Some(MediaGone | Unfetchable | FetchFailed), _) => "download_failure",
         (Some(_), Dialect::V1) => "internal_processing",
         _ => "unspecified",
     }

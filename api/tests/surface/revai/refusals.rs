@@ -63,23 +63,44 @@ async fn a_form_that_is_not_as_it_should_be_is_refused_by_the_name_of_its_part()
 }
 
 #[tokio::test]
-async fn submission_by_url_says_that_it_is_not_there_yet() {
+async fn a_source_that_cannot_be_asked_is_refused_by_the_name_of_its_parameter() {
     let (house, key) = house().await;
-    let text = "Submission by URL is not available on this server yet; send the recording itself";
+    let twice =
+        json!({"media_url": "https://a.example/", "source_config": {"url": "https://b.example/"}});
+    let headers = json!({"url": "https://a.example/", "auth_headers": {"authorization": "x"}});
     for (body, expected) in [
-        (
-            json!({"media_url": "https://example.org/a.mp3", "metadata": ""}),
-            json!({"media_url": [text]}),
-        ),
-        (
-            json!({"source_config": {"url": "https://example.org/a"}}),
-            json!({"source_config": [text]}),
-        ),
         (json!({"metadata": "m"}), json!({"media_url": ["The media_url field is required"]})),
+        (json!({"media_url": " "}), json!({"media_url": ["The media_url field is required"]})),
+        (
+            json!({"source_config": {}}),
+            json!({"source_config.url": ["The source_config.url field is required"]}),
+        ),
+        (twice, json!({"media_url": ["Only one of media_url and source_config may be given"]})),
+        (
+            json!({ "source_config": headers }),
+            json!({"source_config.auth_headers": [
+                "Headers are not sent; name a URL that needs none, such as a signed one"
+            ]}),
+        ),
     ] {
         let reply = post(&house, &key, PREFIXES[0]).json(&body).send().await;
         check_parameters(&reply, &expected);
     }
+    for (name, url) in [
+        ("media_url", "ftp://a.example/a.mp3"),
+        ("media_url", "https://somebody:secret@a.example/a.mp3"),
+        ("media_url", "http://127.0.0.1/a.mp3"),
+        ("source_config", "https://[::1]/a.mp3"),
+        ("source_config", "https://a.example:22/a.mp3"),
+    ] {
+        let value = if name == "media_url" { json!(url) } else { json!({ "url": url }) };
+        let reply = post(&house, &key, PREFIXES[1]).json(&json!({ (name): value })).send().await;
+        assert_eq!(reply.status, 400, "{url}: {}", reply.text());
+        let why = reply.json()["parameters"][name][0].as_str().expect("it says why").to_owned();
+        assert!(why.starts_with("This URL cannot be used: "), "{url}: {why}");
+        assert!(!why.contains("secret"), "{why}");
+    }
+    assert_eq!(house.engine.store().jobs(None, 0, 1).await.unwrap().total, 0);
     let broken = post(&house, &key, PREFIXES[0]).body("application/json", "{").send().await;
     check_parameters(&broken, &json!({"body": ["The body is not valid JSON"]}));
 }

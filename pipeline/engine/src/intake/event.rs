@@ -66,6 +66,7 @@ pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Re
             prompt: None,
             upload: Some(event.id.clone()),
             reference: event.reference,
+            source: None,
             skip_punctuation: false,
             trace: None,
         },
