@@ -19,6 +19,9 @@ install_prerequisites curl jq || exit 1
 # The unit is looked at by systemd's own tool, and a database is locked by another program.
 command -v systemd-analyze >/dev/null || install_packages systemd || exit 1
 command -v python3 >/dev/null || install_packages python3 || exit 1
+# The clients of tests/clients come with it; where it cannot be had, that suite is skipped in part.
+command -v npm >/dev/null || install_packages npm ||
+    echo "going on; the clients in JavaScript are skipped" >&2
 # The daemon is killed between its system calls.
 command -v strace >/dev/null || install_packages strace || exit 1
 # Clocks are made to jump; where it cannot be had, that suite is skipped.

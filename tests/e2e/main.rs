@@ -45,6 +45,8 @@ mod recordings;
 mod refusals;
 /// The daemon is stopped or killed in the middle, and goes on.
 mod restart;
+/// Clients of Rev.ai, with API keys.
+mod revai;
 /// Recordings are kept in a bucket, and the bucket has its days.
 mod s3;
 /// Spans go to a collector, and nothing secret with them.
