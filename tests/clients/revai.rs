@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use scribed_tests::cluster::skip;
-use scribed_tests::{Daemon, audio, build};
+use scribed_tests::host::{Host, give};
+use scribed_tests::{Setup, audio, build};
 
 use crate::installed;
 
@@ -19,11 +20,15 @@ fn files() -> PathBuf {
 /// Runs a program that drives a client, on an account of its own.
 #[track_caller]
 fn drive(command: &mut Command, prefix: &str) {
-    let daemon = Daemon::shared();
+    let host = Host::start(|stream, _| {
+        let file = std::fs::read(audio::recording("02").0)?;
+        give(stream, &file, file.len())
+    });
+    let daemon = host.allowed(Setup::default()).start();
     let name = daemon.client().username();
     let key = daemon.program().run(["account", "api-key", "create", &name]).code(0);
     let arguments = [daemon.base(), key.out.trim(), prefix];
-    command.args(arguments).arg(audio::recording("02").0);
+    command.args(arguments).arg(audio::recording("02").0).arg(host.url("/02.wav"));
     if let Err(said) = installed::ran(command) {
         panic!("{prefix}: {said}");
     }

@@ -1,73 +1,48 @@
 //! Recordings that an event names by a URL.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
+use std::net::TcpStream;
 
 use scribed_tests::audio::recording;
+use scribed_tests::host::{Asked, Host, give};
 use scribed_tests::{Cluster, Daemon, Setup, errors, eventually};
 use serde_json::{Value, json};
 
+use crate::revai::{ended, with_key};
 use crate::wire::Wire;
 
 /// What is in the query of every URL, and nowhere else.
 const SIGNATURE: &str = "signature=geheim";
 
-/// A server of recordings on loopback; it ends with the test.
-struct Host {
-    port: u16,
+/// Starts a server of recordings.
+fn host() -> Host {
+    Host::start(answer)
 }
 
-impl Host {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        std::thread::spawn(move || {
-            let mut asked = 0;
-            for stream in listener.incoming() {
-                asked += 1;
-                // Who goes while it is answered has what it wanted.
-                answer(stream.unwrap(), asked).ok();
-            }
-        });
-        Self { port }
-    }
+/// Returns a URL of its that is signed.
+fn signed(host: &Host, path: &str) -> String {
+    host.url(&format!("{path}?{SIGNATURE}"))
+}
 
-    fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}?{SIGNATURE}", self.port)
-    }
-
-    /// Lets a daemon ask this server and nobody else that is not public.
-    fn allowed(&self, setup: Setup) -> Setup {
-        setup
-            .variable("SCRIBED_OUTBOUND__ALLOWED_NETWORKS", "[\"127.0.0.1\"]")
-            .variable("SCRIBED_OUTBOUND__PORTS", format!("[80, 443, {}]", self.port))
-            .variable("SCRIBED_OUTBOUND__RESUME_PAUSE_MS", "1")
-            .variable("SCRIBED_ENGINE__BACKOFF_SECS", "[0]")
-            .option("outbound.max_bytes", 1_000_000)
-    }
+/// Lets a daemon ask a server, with short patience.
+fn allowed(host: &Host, setup: Setup) -> Setup {
+    host.allowed(setup)
+        .variable("SCRIBED_OUTBOUND__RESUME_PAUSE_MS", "1")
+        .variable("SCRIBED_ENGINE__BACKOFF_SECS", "[0]")
+        .option("outbound.max_bytes", 1_000_000)
 }
 
 /// Answers one request.
-fn answer(mut stream: TcpStream, asked: usize) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head);
-    let path = head.split([' ', '?']).nth(1).unwrap_or_default();
-    let from = head.lines().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-'));
-    let from = from.map(|from| from.parse::<usize>().unwrap());
+fn answer(stream: &mut TcpStream, asked: &Asked) -> std::io::Result<()> {
     let file = std::fs::read(recording("01").0)?;
-    match (path, from) {
-        ("/good.wav", _) => whole(&mut stream, &file, file.len()),
+    match (asked.path.as_str(), asked.from) {
+        ("/good.wav", _) => give(stream, &file, file.len()),
         ("/elsewhere.wav", _) => {
             stream.write_all(b"HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/a.wav\r\n\r\n")
         }
-        ("/large.wav", _) => whole(&mut stream, &vec![0; 1_000_001], 1_000_001),
+        ("/large.wav", _) => give(stream, &vec![0; 1_000_001], 1_000_001),
         // Each connection brings a part.
-        ("/broken.wav", None) => whole(&mut stream, &file, file.len() / 3),
+        ("/broken.wav", None) => give(stream, &file, file.len() / 3),
         ("/broken.wav", Some(from)) => {
             let range = format!("bytes {from}-{}/{}", file.len() - 1, file.len());
             let rest = &file[from..];
@@ -80,17 +55,10 @@ fn answer(mut stream: TcpStream, asked: usize) -> std::io::Result<()> {
             stream.write_all(&rest[..rest.len().div_ceil(2).max(rest.len().min(20_000))])
         }
         _ => {
-            let status = format!("HTTP/1.1 404 Not Found\r\nX-Asked: {asked}\r\n");
+            let status = format!("HTTP/1.1 404 Not Found\r\nX-Asked: {}\r\n", asked.number);
             stream.write_all(format!("{status}Content-Length: 0\r\n\r\n").as_bytes())
         }
     }
-}
-
-/// Sends a recording, or its beginning.
-fn whole(stream: &mut TcpStream, file: &[u8], most: usize) -> std::io::Result<()> {
-    let head = format!("HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: {}\r\n\r\n", file.len());
-    stream.write_all(head.as_bytes())?;
-    stream.write_all(&file[..most])
 }
 
 /// A daemon that may ask a host, and the bus before it.
@@ -102,19 +70,23 @@ struct Place {
 
 impl Place {
     fn alone() -> Self {
-        let host = Host::start();
-        let daemon = host.allowed(Setup::default()).start();
+        let host = host();
+        let daemon = allowed(&host, Setup::default()).start();
         Self { wire: Wire::of_daemon(&daemon), host, daemon }
+    }
+
+    /// Sends an event of an account.
+    fn send(&self, owner: &str, id: &str, url: &str) {
+        let event = json!({
+            "schema": "scribed.upload/1", "id": id, "owner": owner, "name": id, "media": {"url": url},
+        });
+        self.wire.send(id, event.to_string());
     }
 
     /// Sends an event and returns its job once it has ended.
     #[track_caller]
     fn ended(&self, id: &str, url: &str) -> Value {
-        let owner = self.daemon.client().name.clone();
-        let event = json!({
-            "schema": "scribed.upload/1", "id": id, "owner": owner, "name": id, "media": {"url": url},
-        });
-        self.wire.send(id, event.to_string());
+        self.send(&self.daemon.client().name, id, url);
         eventually("its job has ended", || {
             let jobs = self.daemon.program().run(["jobs", "list", "--json"]).code(0).json();
             let job = jobs.as_array().unwrap().iter().find(|job| job["name"] == id).cloned()?;
@@ -137,7 +109,7 @@ impl Place {
 #[test]
 fn a_recording_that_an_event_names_becomes_text() {
     let place = Place::alone();
-    let job = place.ended("take-1", &place.host.url("/good.wav"));
+    let job = place.ended("take-1", &signed(&place.host, "/good.wav"));
     let spoken = recording("01").1.text;
     let errors = errors(&spoken, job["description"].as_str().unwrap());
     assert!(errors.within_percent(15), "{errors}: {job}");
@@ -147,7 +119,7 @@ fn a_recording_that_an_event_names_becomes_text() {
 #[test]
 fn a_server_that_breaks_off_is_asked_for_the_rest() {
     let place = Place::alone();
-    let job = place.ended("take-1", &place.host.url("/broken.wav"));
+    let job = place.ended("take-1", &signed(&place.host, "/broken.wav"));
     let spoken = recording("01").1.text;
     let errors = errors(&spoken, job["description"].as_str().unwrap());
     assert!(errors.within_percent(15), "{errors}: {job}");
@@ -156,9 +128,9 @@ fn a_server_that_breaks_off_is_asked_for_the_rest() {
 #[test]
 fn what_cannot_be_fetched_fails_with_its_word() {
     let place = Place::alone();
-    place.fails("gone", &place.host.url("/none.wav"), "not_found");
-    place.fails("large", &place.host.url("/large.wav"), "too_large");
-    place.fails("led astray", &place.host.url("/elsewhere.wav"), "forbidden_address");
+    place.fails("gone", &signed(&place.host, "/none.wav"), "not_found");
+    place.fails("large", &signed(&place.host, "/large.wav"), "too_large");
+    place.fails("led astray", &signed(&place.host, "/elsewhere.wav"), "forbidden_address");
     assert!(!place.daemon.log().contains("geheim"), "the log shows no signature");
 }
 
@@ -177,10 +149,43 @@ fn a_private_address_is_refused_at_the_door() {
 
 #[test]
 fn a_recording_is_fetched_by_a_host_of_a_cluster() {
-    let Some(cluster) = Cluster::new("by_url") else { return };
-    let host = Host::start();
-    let daemon = host.allowed(cluster.setup()).start();
+    let Some(cluster) = Cluster::new("byurl") else { return };
+    let host = host();
+    let daemon = allowed(&host, cluster.setup()).start();
     let place = Place { wire: Wire::of_cluster(&cluster), host, daemon };
-    let job = place.ended("take-1", &place.host.url("/broken.wav"));
-    assert_eq!(job["state"], "completed", "{job}");
+    let client = place.daemon.client();
+    place.send(&client.name, "take-1", &signed(&place.host, "/broken.wav"));
+    let job = eventually("its job has ended", || {
+        let jobs = client.get("/transcriptions").status(200).json();
+        let job = jobs["transcriptions"].get(0)?.clone();
+        (job["current_state"] == "completed").then_some(job)
+    });
+    let errors = errors(&recording("01").1.text, job["description"].as_str().unwrap());
+    assert!(errors.within_percent(15), "{errors}: {job}");
+}
+
+#[test]
+fn a_recording_that_a_client_of_rev_ai_names_becomes_text() {
+    let place = Place::alone();
+    let (client, _) = with_key(&place.daemon, &place.daemon.client(), &[]);
+    let url = signed(&place.host, "/good.wav");
+    for (jobs, source) in [
+        ("/revspeech/v1beta/jobs", json!({ "media_url": url, "metadata": "" })),
+        ("/speechtotext/v1/jobs", json!({ "source_config": { "url": url } })),
+    ] {
+        let job = client.post_json(jobs, &source).status(200).json();
+        assert_eq!(job["status"], "in_progress");
+        let path = format!("{jobs}/{}", job["id"].as_str().unwrap());
+        let job = ended(&client, &path);
+        assert_eq!((&job["status"], &job["name"]), (&json!("transcribed"), &json!("good.wav")));
+        let shown = url.split('?').next().unwrap();
+        assert_eq!(job["media_url"], shown, "the signature is shown to nobody");
+    }
+    let none = json!({ "media_url": signed(&place.host, "/none.wav") });
+    let job = client.post_json("/revspeech/v1beta/jobs", &none).status(200).json();
+    let job = ended(&client, &format!("/revspeech/v1beta/jobs/{}", job["id"].as_str().unwrap()));
+    assert_eq!((&job["status"], &job["failure"]), (&json!("failed"), &json!("download_failure")));
+    let detail = job["failure_detail"].as_str().unwrap();
+    assert!(detail.contains("not_found") && !detail.contains("geheim"), "{detail}");
+    assert!(!place.daemon.log().contains("geheim"), "the log shows no signature");
 }

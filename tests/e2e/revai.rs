@@ -14,7 +14,7 @@ const JSON: &str = "application/vnd.rev.transcript.v1.0+json";
 const WORST: usize = 15;
 
 /// Makes an API key of a client's account, and returns the client with it and the number of the key.
-fn with_key(daemon: &Daemon, client: &Client, more: &[&str]) -> (Client, String) {
+pub(crate) fn with_key(daemon: &Daemon, client: &Client, more: &[&str]) -> (Client, String) {
     let create = ["account", "api-key", "create", &client.username(), "--json"];
     let made = daemon.program().run(create.iter().chain(more)).code(0).json();
     let key = made["key"].as_str().unwrap();
@@ -34,7 +34,7 @@ fn get(client: &Client, path: &str, accept: &str) -> Answer {
 }
 
 /// Waits until a job has ended, and returns it.
-fn ended(client: &Client, path: &str) -> Value {
+pub(crate) fn ended(client: &Client, path: &str) -> Value {
     eventually("the job ends", || {
         let job = client.get(path).status(200).json();
         (job["status"] != "in_progress").then_some(job)

@@ -16,6 +16,7 @@ pub mod checker;
 pub mod client;
 pub mod cluster;
 pub mod daemon;
+pub mod host;
 pub mod length;
 pub mod program;
 pub mod report;

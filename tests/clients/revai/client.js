@@ -1,11 +1,12 @@
-// The JavaScript client, unmodified, against a daemon: arguments are URL, key, prefix, recording.
+// The JavaScript client, unmodified, against a daemon: arguments are URL, key, prefix, recording, URL of
+// the same recording.
 "use strict";
 
 const assert = require("node:assert");
 const fs = require("node:fs");
 const { RevAiApiClient, CaptionType } = require("revai-node-sdk");
 
-const [base, key, prefix, recording] = process.argv.slice(2);
+const [base, key, prefix, recording, recordingUrl] = process.argv.slice(2);
 
 function client(token) {
   const made = new RevAiApiClient({ token, deploymentConfig: { baseUrl: base } });
@@ -63,14 +64,18 @@ async function main() {
   const data = fs.readFileSync(recording);
   const bad = await refused(400, () => rev.submitJobAudioData(data, "a.wav", { filter_profanity: true }));
   assert.ok(bad.parameters.filter_profanity, bad);
-  const url = await refused(400, () => rev.submitJob({ source_config: { url: "https://example.org/a" } }));
+  const url = await refused(400, () => rev.submitJob({ source_config: { url: "http://10.0.0.1/a" } }));
   assert.ok(url.parameters.source_config, url);
+
+  const byUrl = await rev.submitJob({ source_config: { url: recordingUrl } });
+  assert.strictEqual((await ended(rev, byUrl.id)).status, "transcribed");
+  assert.strictEqual(await rev.getTranscriptText(byUrl.id), text);
 
   const second = await rev.submitJobAudioData(data, "b.wav");
   const early = await refused(409, () => rev.getTranscriptText(second.id));
   assert.deepStrictEqual([early.currentValue, early.allowedValues], ["in_progress", ["transcribed"]]);
   await ended(rev, second.id);
-  for (const one of [job, second]) {
+  for (const one of [job, byUrl, second]) {
     await rev.deleteJob(one.id);
     await refused(404, () => rev.getJobDetails(one.id));
   }

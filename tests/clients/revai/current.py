@@ -1,4 +1,5 @@
-"""The newest Python client, unmodified, against a daemon: arguments are URL, key, prefix, recording."""
+"""The newest Python client, unmodified, against a daemon: arguments are URL, key, prefix, recording,
+URL of the same recording."""
 
 import json
 import sys
@@ -8,7 +9,7 @@ from requests.exceptions import HTTPError
 from rev_ai import apiclient
 from rev_ai.models import CaptionType, JobStatus
 
-base, key, prefix, recording = sys.argv[1:]
+base, key, prefix, recording, url = sys.argv[1:]
 
 
 def client(token):
@@ -64,10 +65,17 @@ missing = refused(404, lambda: rev.get_job_details("7"))
 assert missing["title"] == "could not find job", missing
 bad = refused(400, lambda: rev.submit_job_local_file(recording, filter_profanity=True))
 assert "filter_profanity" in bad["parameters"], bad
-bad = refused(400, lambda: rev.submit_job_url("https://example.org/a.mp3"))
+bad = refused(400, lambda: rev.submit_job_url("http://10.0.0.1/a.mp3"))
 assert "media_url" in bad["parameters"], bad
 bad = refused(400, lambda: rev.get_list_of_jobs(limit=1001))
 assert bad["parameters"]["limit"] == ["The max value for limit is 1000"], bad
+
+by_url = rev.submit_job_url(url, metadata="call 8")
+assert by_url.status == JobStatus.IN_PROGRESS, by_url.status
+while (seen := rev.get_job_details(by_url.id)).status == JobStatus.IN_PROGRESS:
+    time.sleep(0.1)
+assert seen.status == JobStatus.TRANSCRIBED and seen.metadata == "call 8", seen.__dict__
+assert rev.get_transcript_text(by_url.id) == text
 
 plain = rev.submit_job_local_file(recording, skip_punctuation=True)
 early = refused(409, lambda: rev.get_transcript_text(plain.id))
@@ -79,7 +87,7 @@ while rev.get_job_details(plain.id).status == JobStatus.IN_PROGRESS:
 elements = rev.get_transcript_object(plain.id).monologues[0].elements
 assert {element.type_ for element in elements} == {"text"}
 
-for one in (job, plain):
+for one in (job, by_url, plain):
     rev.delete_job(one.id)
     refused(404, lambda: rev.get_job_details(one.id))
 assert rev.get_list_of_jobs() == []
