@@ -168,7 +168,7 @@ fn no_url_in_a_request_is_called() {
     let daemon = canary.within_reach().start();
     let client = daemon.client();
     let urls = canary.urls();
-    let named = named_for_fetching(&daemon, &client, &urls);
+    let failed = named_for_fetching(&daemon, &client, &urls);
     for url in &urls {
         let names = ["media_url", "callback_url", "url", "callback", "audiofile"];
         let parameters = names.map(|name| format!("&{name}={}", quoted(url))).concat();
@@ -197,7 +197,7 @@ fn no_url_in_a_request_is_called() {
     let taken = scribed_tests::client::send(upload).status(200).json();
     client.end_of(Job(taken["task_id"].as_i64().unwrap()));
     let calls = canary.calls();
-    println!("{} hostile URLs in requests: {calls} connections, {named} jobs failed", urls.len());
+    println!("{} hostile URLs in requests: {calls} connections, {failed} jobs failed", urls.len());
     assert_eq!(calls, 0);
 }
 

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use crate::validate::Fault;
 
-    fn document(dialect: Dialect, problem: Problem) -> Value {
+    fn document(dialect: Dialect, problem: &Problem) -> Value {
         let mut members = problem.members(dialect);
         members["status"] = problem.status().as_u16().into();
         members
@@ -196,15 +196,15 @@ mod tests {
     fn a_refused_token_has_a_title_and_nothing_else() {
         let refused = || Problem::from(Refusal::Unauthorized("Invalid or expired token"));
         let title = "Authorization has been denied for this request";
-        assert_eq!(document(Dialect::V1Beta, refused()), json!({"title": title, "status": 401}));
+        assert_eq!(document(Dialect::V1Beta, &refused()), json!({"title": title, "status": 401}));
         let stopped = format!("{title}.");
-        assert_eq!(document(Dialect::V1, refused()), json!({"title": stopped, "status": 401}));
+        assert_eq!(document(Dialect::V1, &refused()), json!({"title": stopped, "status": 401}));
     }
 
     #[test]
     fn faults_of_the_shared_parts_become_parameters() {
         let fault = Fault::value(&["header", "Idempotency-Key"], "it is empty");
-        let shown = document(Dialect::V1, Problem::from(Refusal::invalid(fault)));
+        let shown = document(Dialect::V1, &Problem::from(Refusal::invalid(fault)));
         assert_eq!(shown["status"], 400);
         assert_eq!(shown["parameters"], json!({"Idempotency-Key": ["Value error, it is empty"]}));
         assert_eq!(shown["parameter"], shown["parameters"]);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_is_our_fault_keeps_its_status() {
-        let shown = document(Dialect::V1, Problem::from(Refusal::Full));
+        let shown = document(Dialect::V1, &Problem::from(Refusal::Full));
         assert_eq!(
             (&shown["status"], &shown["title"]),
             (&json!(507), &json!("Insufficient Storage"))

@@ -56,8 +56,11 @@ impl Server {
                 let answer = answers[number.min(answers.len() - 1)].clone();
                 let (left, asked) = told.clone();
                 tokio::spawn(async move {
-                    let mut head = [0; 4096];
-                    stream.read(&mut head).await.ok();
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        let Ok(byte) = stream.read_u8().await else { return };
+                        head.push(byte);
+                    }
                     asked.notify_one();
                     stream.write_all(answer.as_bytes()).await.ok();
                     if answer == SILENT {
