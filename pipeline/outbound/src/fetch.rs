@@ -36,7 +36,7 @@ pub trait Sink: Send {
     async fn write(&mut self, bytes: Bytes) -> Result<(), SinkError>;
 }
 
-/// Why a sink does not take a recording; comes back as the cause of an [`Error`].
+/// Why a sink does not take a recording; comes back as the cause of an [`Error`](crate::Error).
 pub type SinkError = Cause;
 
 /// A recording that was fetched.
