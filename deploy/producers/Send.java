@@ -118,27 +118,44 @@ public class Send {
     /** Prints the text of our uploads until each is done; returns how many did not complete. */
     private static int follow(KafkaConsumer<String, byte[]> news, Map<String, String> uploads)
             throws Exception {
+        Set<String> open = new HashSet<>(uploads.keySet());
         Set<String> seen = new HashSet<>();
         int failed = 0;
-        while (!uploads.isEmpty()) {
-            for (var record : news.poll(Duration.ofSeconds(1))) {
-                JsonNode told = JSON.readTree(record.value());
-                String upload = told.path("upload").asText();
-                // Events come at least once; the same id is the same event.
-                if (!uploads.containsKey(upload) || !seen.add(told.get("id").asText())) {
-                    continue;
-                }
-                String schema = told.get("schema").asText();
-                if (schema.equals("scribed.chunk/1") && !told.get("text").asText().isEmpty()) {
-                    System.out.printf("%s %.1f s: %s%n",
-                            uploads.get(upload), told.get("start").asDouble(), told.get("text").asText());
-                }
-                if (schema.equals("scribed.state/1") && DONE.contains(told.get("state").asText())) {
-                    System.out.printf("%s: %s %s%n", told.path("reference").asText(),
-                            told.get("state").asText(), told.path("error").asText());
-                    failed += told.get("state").asText().equals("completed") ? 0 : 1;
-                    uploads.remove(upload);
-                }
+        while (!open.isEmpty()) {
+            failed += read(news, uploads, open, seen);
+        }
+        // The end of a job is told after its text, but on another topic, and may be read before: what
+        // was told by now is read as well.
+        Set<TopicPartition> ofText = new HashSet<>(news.assignment());
+        ofText.removeIf(partition -> !partition.topic().equals(topic("transcripts")));
+        Map<TopicPartition, Long> ends = news.endOffsets(ofText);
+        while (ofText.stream().anyMatch(partition -> news.position(partition) < ends.get(partition))) {
+            read(news, uploads, open, seen);
+        }
+        return failed;
+    }
+
+    /** Prints what is new of our uploads; returns how many of those that ended did not complete. */
+    private static int read(KafkaConsumer<String, byte[]> news, Map<String, String> uploads,
+            Set<String> open, Set<String> seen) throws Exception {
+        int failed = 0;
+        for (var record : news.poll(Duration.ofSeconds(1))) {
+            JsonNode told = JSON.readTree(record.value());
+            String upload = told.path("upload").asText();
+            // Events come at least once; the same id is the same event.
+            if (!uploads.containsKey(upload) || !seen.add(told.get("id").asText())) {
+                continue;
+            }
+            String schema = told.get("schema").asText();
+            if (schema.equals("scribed.chunk/1") && !told.get("text").asText().isEmpty()) {
+                System.out.printf("%s %.1f s: %s%n",
+                        uploads.get(upload), told.get("start").asDouble(), told.get("text").asText());
+            }
+            if (schema.equals("scribed.state/1") && DONE.contains(told.get("state").asText())) {
+                System.out.printf("%s: %s %s%n", told.path("reference").asText(),
+                        told.get("state").asText(), told.path("error").asText());
+                failed += told.get("state").asText().equals("completed") ? 0 : 1;
+                open.remove(upload);
             }
         }
         return failed;

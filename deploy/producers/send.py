@@ -40,7 +40,8 @@ def event(recording, owner):
 
 
 def news(options):
-    """A consumer of what the daemons tell, from now on. It belongs to no group and commits nothing."""
+    """A consumer of what the daemons tell, from now on, and its partitions. It belongs to no group and
+    commits nothing."""
     consumer = Consumer({
         "bootstrap.servers": options.brokers,
         "group.id": "send.py",
@@ -53,28 +54,47 @@ def news(options):
             _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)
             partitions.append(TopicPartition(topic, number, end))
     consumer.assign(partitions)
-    return consumer
+    return consumer, partitions
 
 
-def follow(consumer, uploads):
-    """Prints the text of our uploads until each is done; returns how many did not complete."""
-    seen, failed = set(), 0
-    while uploads:
-        message = consumer.poll(1.0)
-        if message is None or message.error():
-            continue
-        told = json.loads(message.value())
-        # Events come at least once; the same id is the same event.
-        if told.get("upload") not in uploads or told["id"] in seen:
-            continue
-        seen.add(told["id"])
-        if told["schema"] == "scribed.chunk/1" and told["text"]:
-            print(f"{uploads[told['upload']]} {told['start']:.1f} s: {told['text']}", flush=True)
-        if told["schema"] == "scribed.state/1" and told["state"] in DONE:
-            print(f"{told['reference']}: {told['state']} {told.get('error', '')}".rstrip(), flush=True)
-            failed += told["state"] != "completed"
-            del uploads[told["upload"]]
+def follow(consumer, uploads, texts):
+    """Prints the text of our uploads until each is done; returns how many did not complete. `texts` are
+    the partitions of the transcripts, with the offsets where reading began."""
+    running, seen, failed = set(uploads), set(), 0
+    while running:
+        failed += read(consumer, uploads, running, seen)
+    # The end of a job is told after its text, but on another topic, and may be read before: what was
+    # told by now is read as well.
+    ends = [consumer.get_watermark_offsets(text)[1] for text in texts]
+    while any(at < end for at, end in zip(places(consumer, texts), ends)):
+        read(consumer, uploads, running, seen)
     return failed
+
+
+def places(consumer, partitions):
+    """The offsets that are read next; a partition of which nothing was read has none but its first."""
+    found = consumer.position(partitions)
+    return [max(at.offset, began.offset) for at, began in zip(found, partitions)]
+
+
+def read(consumer, uploads, running, seen):
+    """Prints what is new of our uploads; returns how many of those that ended did not complete."""
+    message = consumer.poll(1.0)
+    if message is None or message.error():
+        return 0
+    told = json.loads(message.value())
+    upload = told.get("upload")
+    # Events come at least once; the same id is the same event.
+    if upload not in uploads or told["id"] in seen:
+        return 0
+    seen.add(told["id"])
+    if told["schema"] == "scribed.chunk/1" and told["text"]:
+        print(f"{uploads[upload]} {told['start']:.1f} s: {told['text']}", flush=True)
+    if told["schema"] == "scribed.state/1" and told["state"] in DONE:
+        print(f"{told['reference']}: {told['state']} {told.get('error', '')}".rstrip(), flush=True)
+        running.discard(upload)
+        return int(told["state"] != "completed")
+    return 0
 
 
 def main():
@@ -86,7 +106,8 @@ def main():
         options.add_argument(f"--{topic}", default=f"scribed.{topic}", metavar="TOPIC")
     options = options.parse_args()
 
-    consumer = news(options)
+    consumer, partitions = news(options)
+    texts = [partition for partition in partitions if partition.topic == options.transcripts]
     producer = Producer({"bootstrap.servers": options.brokers, "enable.idempotence": True})
     uploads, lost = {}, []
     for recording in options.recordings:
@@ -102,7 +123,7 @@ def main():
     # Only what the brokers have acknowledged is sent.
     if producer.flush(60) or lost:
         sys.exit(f"not sent: {lost or 'the brokers do not answer'}")
-    sys.exit(1 if follow(consumer, uploads) else 0)
+    sys.exit(1 if follow(consumer, uploads, texts) else 0)
 
 
 if __name__ == "__main__":
