@@ -21,6 +21,7 @@ mod source;
 mod submit;
 mod transcript;
 mod view;
+mod vocabulary;
 
 pub(crate) use dialect::Dialect;
 pub(crate) use problem::respond;

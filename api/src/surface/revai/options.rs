@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 
 use super::dialect::Dialect;
 use super::problem::{Answer, Parameters};
+use super::vocabulary;
 
 /// Options of the vendor's that ask for something this server does not do.
 const UNSUPPORTED: &[&str] = &[
     "callback_url",
-    "custom_vocabularies",
     "custom_vocabulary_id",
     "delete_after_seconds",
     "diarization_type",
@@ -43,6 +43,7 @@ pub(super) struct Options {
     metadata: Option<String>,
     language: Option<String>,
     skip_punctuation: bool,
+    prompt: Option<String>,
 }
 
 impl Options {
@@ -53,6 +54,7 @@ impl Options {
             metadata: metadata(document, dialect, &mut faults),
             language: language(document, &mut faults),
             skip_punctuation: flag(document, "skip_punctuation", &mut faults),
+            prompt: vocabulary::prompt(document, &mut faults),
         };
         // One voice is what every transcript here has.
         flag(document, "skip_diarization", &mut faults);
@@ -72,6 +74,7 @@ impl Options {
             language: self.language,
             reference: self.metadata,
             skip_punctuation: self.skip_punctuation,
+            prompt: self.prompt,
             ..JobOptions::default()
         }
     }
