@@ -225,6 +225,9 @@ pub struct AccountChanges {
     /// Whether it may submit recordings
     #[arg(long, value_name = "true|false")]
     pub can_interact: Option<bool>,
+    /// Whether its jobs wait for a word of authorization, on the surfaces that know of one
+    #[arg(long, value_name = "true|false")]
+    pub holds_jobs: Option<bool>,
     /// Reads a new password from this file; - is standard input
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,

@@ -20,6 +20,8 @@ pub struct Account {
     pub active: bool,
     /// Whether it may submit recordings.
     pub can_interact: bool,
+    /// Whether its jobs wait for a word of authorization, on the surfaces that know of one.
+    pub holds_jobs: bool,
     /// Grows with every password change; tokens of an older epoch are void.
     pub password_epoch: i64,
     /// When it was made.

@@ -10,7 +10,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use std::collections::BTreeMap;
+
 use crate::audio::{MediaFacts, Warning, seconds};
+use crate::callback::{Callback, FollowUp};
 use crate::id::{AccountId, JobId, MediaId};
 use crate::outbox::Outbox;
 use crate::time::Timestamp;
@@ -19,7 +22,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
-    /// Made before its recording arrived.
+    /// Made before its recording arrived, or before the order to work on it.
     AwaitingMedia,
     /// Held until somebody with the right to do so lets it go.
     AwaitingAuthorization,
@@ -122,6 +125,21 @@ pub struct JobOptions {
     /// Whether documents that list words leave out the marks between them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_punctuation: bool,
+    /// Whether what is shown of the text has its profanities hidden; what is stored has not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub filter_profanity: bool,
+    /// The submitter's own id of the recording, where its surface has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Who is to be called once the job is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+    /// Seconds from the end of the job after which it is deleted; absent: it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after_secs: Option<u64>,
+    /// What the surface that took it shows again under these names, and nothing else goes by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub particulars: BTreeMap<String, String>,
     /// The W3C `traceparent` of its submission, which the spans of all work on it belong to; absent when
     /// nobody traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,6 +198,44 @@ pub struct Job {
     /// What is still to be published about it; absent when nobody is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbox: Option<Outbox>,
+    /// What it still waits for.
+    #[serde(default, skip_serializing_if = "Awaits::is_nothing")]
+    pub awaits: Awaits,
+    /// What is to follow it; absent before it is done, and when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_up: Option<FollowUp>,
+}
+
+/// What a job waits for before it may be worked on: some surfaces make it before its recording comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Awaits {
+    /// Its recording.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub media: bool,
+    /// The order to work on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub order: bool,
+    /// The word of somebody who may let it go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authorization: bool,
+}
+
+impl Awaits {
+    /// Returns whether nothing is missing.
+    pub const fn is_nothing(&self) -> bool {
+        !self.media && !self.order && !self.authorization
+    }
+
+    /// Returns the state of a job that waits for this, and for nothing else but its turn.
+    pub const fn state(self) -> JobState {
+        if self.media || self.order {
+            JobState::AwaitingMedia
+        } else if self.authorization {
+            JobState::AwaitingAuthorization
+        } else {
+            JobState::Queued
+        }
+    }
 }
 
 impl Job {

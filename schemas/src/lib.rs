@@ -10,6 +10,7 @@
 //! - [`transcript`]: segments and words, the document between recogniser and renderers.
 //! - [`job`]: one recording to be transcribed, its states and faults.
 //! - [`account`], [`api_key`], [`media`]: who owns what, what opens it, and where its bytes are.
+//! - [`callback`]: who is called once a job is done, and what else follows it.
 //! - [`event`]: what producers send and what the daemon publishes.
 //! - [`metric`]: names of what is measured.
 //! - [`network`]: ranges of addresses in settings.
@@ -20,6 +21,7 @@
 pub mod account;
 pub mod api_key;
 pub mod audio;
+pub mod callback;
 pub mod chunk;
 pub mod event;
 pub mod id;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail};
 use scribed_schemas::id::{AccountId, JobId, MediaId};
-use scribed_schemas::job::{Job, JobOptions, Priority};
+use scribed_schemas::job::{Awaits, Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::{Segment, Segments, Word};
@@ -149,7 +149,7 @@ fn new_job(id: JobId, owner: AccountId) -> NewJob {
         id,
         owner,
         name: format!("recording-{id}.wav"),
-        media: Media {
+        media: Some(Media {
             id: MediaId(id.0),
             owner,
             key: format!("{owner}/{id}"),
@@ -157,7 +157,8 @@ fn new_job(id: JobId, owner: AccountId) -> NewJob {
             content_type: "audio/wav".to_owned(),
             size: 960_044,
             created: moment(id),
-        },
+        }),
+        awaits: Awaits::default(),
         pipeline: "default".to_owned(),
         options: JobOptions::default(),
         priority: Priority::Standard,

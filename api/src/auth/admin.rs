@@ -55,6 +55,7 @@ pub async fn ensure_admin(
         role: Role::Admin,
         active: true,
         can_interact: true,
+        holds_jobs: false,
         password_epoch: 0,
         created: now,
         updated: now,

@@ -99,6 +99,7 @@ fn spoilt(data: &[u8], now: i64) {
         role: Role::User,
         active: true,
         can_interact: true,
+        holds_jobs: false,
         password_epoch: 3,
         created: Timestamp::default(),
         updated: Timestamp::default(),

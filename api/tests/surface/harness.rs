@@ -111,6 +111,7 @@ impl House {
             role: Role::User,
             active: true,
             can_interact: true,
+            holds_jobs: false,
             password_epoch: 0,
             created: now,
             updated: now,

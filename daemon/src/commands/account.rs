@@ -29,6 +29,7 @@ struct Row {
     role: Role,
     active: bool,
     can_interact: bool,
+    holds_jobs: bool,
     created: String,
     /// The password that was made with it; never one that was there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,7 @@ impl From<Account> for Row {
             role: account.role,
             active: account.active,
             can_interact: account.can_interact,
+            holds_jobs: account.holds_jobs,
             created: instant(account.created),
             password: None,
         }
@@ -118,6 +120,7 @@ async fn create(
         role,
         active: true,
         can_interact,
+        holds_jobs: false,
         password_epoch: 0,
         created,
         updated: created,
@@ -160,8 +163,8 @@ async fn find(store: &dyn Store, name: &str) -> Result<Account, Failure> {
 fn change(asked: &AccountChanges) -> Result<AccountChange, Failure> {
     let password = asked.password_file.as_deref().map(password).transpose()?;
     let password_hash = password.as_deref().map(scribed_api::hash_password).transpose()?;
-    let AccountChanges { active, can_interact, .. } = *asked;
-    Ok(AccountChange { password_hash, active, can_interact, role: None })
+    let AccountChanges { active, can_interact, holds_jobs, .. } = *asked;
+    Ok(AccountChange { password_hash, active, can_interact, holds_jobs, role: None })
 }
 
 /// Reads a password; `-` is standard input.

@@ -8,10 +8,10 @@ use scribed_media::{Inbox, MediaStore};
 use scribed_outbound::Outbound;
 use scribed_schemas::audio::MediaFacts;
 use scribed_schemas::id::{AccountId, IdGenerator, JobId};
-use scribed_schemas::job::{Job, JobOptions, Priority};
+use scribed_schemas::job::{Awaits, Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
-use scribed_store::{Deleted, IdempotencyKey, NewJob, Store, Submitted};
+use scribed_store::{Deleted, IdempotencyKey, NewJob, Store, Submitted, Supplied, Supply};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
@@ -114,6 +114,21 @@ pub struct Submission {
     pub one_active: bool,
 }
 
+/// A job whose recording is still to come.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Whose it is.
+    pub owner: AccountId,
+    /// Name for people.
+    pub name: String,
+    /// What was asked for beside.
+    pub options: JobOptions,
+    /// What it waits for beside its recording.
+    pub awaits: Awaits,
+    /// The caller's name for this submission.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
 impl Engine {
     /// Makes an engine; nothing runs before [`run`](Self::run).
     pub fn new(parts: Parts) -> Self {
@@ -152,7 +167,8 @@ impl Engine {
             id: JobId(self.new_id()),
             owner,
             name,
-            media,
+            media: Some(media),
+            awaits: Awaits::default(),
             pipeline: plan.name.clone(),
             options,
             priority,
@@ -163,6 +179,61 @@ impl Engine {
             announced: self.publishes(),
             now,
         };
+        self.make(job).await
+    }
+
+    /// Makes a job that waits for its recording, for the order to work on it, or for both; see
+    /// [`supply`](Self::supply). Durable when it returns.
+    ///
+    /// # Errors
+    /// The store's.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have made the job or not; the same idempotency key finds out.
+    pub async fn draft(&self, draft: Draft) -> Result<Submitted> {
+        let Draft { owner, name, options, awaits, idempotency } = draft;
+        let plan = self.plans().plan(None)?;
+        let trace = options.trace.or_else(|| trace::traceparent(&Span::current()));
+        let job = NewJob {
+            id: JobId(self.new_id()),
+            owner,
+            name,
+            media: None,
+            awaits: Awaits { media: true, ..awaits },
+            pipeline: plan.name.clone(),
+            options: JobOptions { trace, ..options },
+            priority: Priority::default(),
+            facts: None,
+            chunk_limit_secs: CHUNK_LIMIT_SECS,
+            idempotency,
+            one_active: false,
+            announced: self.publishes(),
+            now: self.now(),
+        };
+        self.make(job).await
+    }
+
+    /// Gives a job something that it waits for; when it waits for nothing more it is worked on in turn.
+    ///
+    /// # Errors
+    /// The store's; `NotFound` when there is no such job.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have given it or not; a repeat is safe.
+    pub async fn supply(&self, job: JobId, supply: Supply) -> Result<Supplied> {
+        let now = self.now();
+        if let Supply::Media { media, .. } = &supply {
+            crate::orphans::in_time(self, media, now)?;
+        }
+        let supplied = self.store().supply(job, supply, now).await?;
+        if matches!(supplied, Supplied::Changed(_)) {
+            self.shared.work.notify_one();
+            self.has_news(job);
+        }
+        Ok(supplied)
+    }
+
+    async fn make(&self, job: NewJob) -> Result<Submitted> {
         let submitted = self.store().submit(job).await?;
         self.shared.work.notify_one();
         match &submitted {

@@ -72,7 +72,7 @@ mod spans;
 pub use cancel::CancelFlag;
 pub use clock::{Clock, SystemClock};
 pub use config::{AUTOMATIC_SLOTS, Config};
-pub use engine::{Engine, Parts, Submission};
+pub use engine::{Draft, Engine, Parts, Submission};
 pub use error::{Error, ProbeError, RenderError, Result};
 pub use findings::Findings;
 #[cfg(any(test, feature = "fuzzing"))]

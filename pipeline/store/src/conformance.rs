@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, JobId, MediaId};
-use scribed_schemas::job::{Fault, FaultCode, Job, JobOptions, Priority};
+use scribed_schemas::job::{Awaits, Fault, FaultCode, Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::{Segment, Segments, Word};
@@ -95,6 +95,7 @@ pub fn account(number: i64) -> Account {
         role: Role::User,
         active: true,
         can_interact: true,
+        holds_jobs: false,
         password_epoch: 0,
         created: at(0),
         updated: at(0),
@@ -120,7 +121,8 @@ pub fn new_job(number: i64) -> NewJob {
         id: JobId(number),
         owner: AccountId(1),
         name: format!("recording {number}"),
-        media: media(number),
+        media: Some(media(number)),
+        awaits: Awaits::default(),
         pipeline: "default".to_owned(),
         options: JobOptions { language: Some("en".to_owned()), ..JobOptions::default() },
         priority: Priority::Standard,

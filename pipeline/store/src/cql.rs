@@ -9,6 +9,7 @@
 //! - `jobs`, `chunks`: a job and its text, in one partition.
 //! - `submit`, `open`, `claim`, `lists`: rows in several partitions, in an order that may be cut.
 //! - `outbox`: which jobs have news to be published.
+//! - `follow_ups`: what jobs wait for, and what follows those that are done.
 //! - `deletion`: a job leaves all of them.
 //! - `accounts`, `refresh`, `api_keys`, `queue`, `nodes`: the rest.
 //!
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scribed_schemas::account::Account;
 use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::callback::Delivery;
 use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
@@ -32,7 +34,8 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::store::{
     AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
-    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied,
+    Supply,
 };
 
 mod accounts;
@@ -44,6 +47,7 @@ mod connect;
 mod database;
 mod deletion;
 mod failure;
+mod follow_ups;
 mod jobs;
 mod lists;
 mod nodes;
@@ -241,6 +245,11 @@ impl Store for CqlStore {
         during(self.submit_job(job).await, || format!("submit job {id}"))
     }
 
+    async fn supply(&self, id: JobId, supply: Supply, now: Timestamp) -> Result<Supplied> {
+        let supplied = self.supply_job(id, &supply, now).await;
+        during(supplied, || format!("give job {id} what it waits for"))
+    }
+
     async fn job(&self, id: JobId) -> Result<Option<Job>> {
         during(self.find_job(id).await, || format!("read job {id}"))
     }
@@ -338,6 +347,21 @@ impl Store for CqlStore {
         limit: u32,
     ) -> Result<Vec<JobId>> {
         during(self.list_untold(before, after, limit).await, || "list jobs with news".to_owned())
+    }
+
+    async fn note_delivery(&self, id: JobId, step: u32, delivery: Delivery) -> Result<Option<Job>> {
+        let noted = self.save_delivery(id, step, &delivery).await;
+        during(noted, || format!("note the call of job {id}"))
+    }
+
+    async fn follow_ups(
+        &self,
+        due: Option<Timestamp>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        let listed = self.list_follow_ups(due, after, limit).await;
+        during(listed, || "list what is to follow jobs".to_owned())
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use scribed_schemas::account::Account;
 use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::callback::Delivery;
 use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
@@ -19,7 +20,8 @@ use scribed_schemas::transcript::Segments;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
     AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
-    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied,
+    Supply,
 };
 
 /// A store whose calls fail where it was told so.
@@ -227,6 +229,10 @@ impl Store for FaultyStore {
         self.around("submit", self.inner.submit(job)).await
     }
 
+    async fn supply(&self, id: JobId, supply: Supply, now: Timestamp) -> Result<Supplied> {
+        self.around("supply", self.inner.supply(id, supply, now)).await
+    }
+
     async fn job(&self, id: JobId) -> Result<Option<Job>> {
         self.around("job", self.inner.job(id)).await
     }
@@ -316,6 +322,19 @@ impl Store for FaultyStore {
         limit: u32,
     ) -> Result<Vec<JobId>> {
         self.around("untold", self.inner.untold(before, after, limit)).await
+    }
+
+    async fn note_delivery(&self, id: JobId, step: u32, delivery: Delivery) -> Result<Option<Job>> {
+        self.around("note_delivery", self.inner.note_delivery(id, step, delivery)).await
+    }
+
+    async fn follow_ups(
+        &self,
+        due: Option<Timestamp>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        self.around("follow_ups", self.inner.follow_ups(due, after, limit)).await
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

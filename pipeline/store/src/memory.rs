@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use scribed_schemas::account::Account;
 use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::callback::Delivery;
 use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::{Job, JobState, Priority};
 use scribed_schemas::media::Media;
@@ -20,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
     AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, IdempotencyKey, JobPage, NewJob,
     Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    Supplied, Supply,
 };
 use crate::transition::{self, FamilyState};
 
@@ -221,12 +223,37 @@ impl Store for MemoryStore {
             return Ok(Submitted::ActiveJob(active));
         }
         let job = transition::submitted(&new);
-        tables.media.entry(new.media.id).or_insert(new.media);
+        if let Some(media) = new.media {
+            tables.media.entry(media.id).or_insert(media);
+        }
         tables.jobs.insert(job.id, job.clone());
         if let Some(IdempotencyKey { key, fingerprint }) = new.idempotency {
             tables.submissions.insert((new.owner, key), (fingerprint, job.id));
         }
         Ok(Submitted::Created(job))
+    }
+
+    async fn supply(&self, id: JobId, supply: Supply, now: Timestamp) -> Result<Supplied> {
+        let mut tables = self.tables();
+        let owner = tables.job(id, "supply")?.owner;
+        if let Supply::Media { key: Some(name), .. } = &supply
+            && let Some((_, other)) = tables.submissions.get(&(owner, name.key.clone()))
+            && *other != id
+        {
+            return Ok(Supplied::Taken(*other));
+        }
+        let job = tables.job(id, "supply")?;
+        if !transition::supplied(job, &supply, now) {
+            return Ok(Supplied::Left(job.clone()));
+        }
+        let job = job.clone();
+        if let Supply::Media { media, key, .. } = supply {
+            tables.media.entry(media.id).or_insert(media);
+            if let Some(IdempotencyKey { key, fingerprint }) = key {
+                tables.submissions.insert((owner, key), (fingerprint, id));
+            }
+        }
+        Ok(Supplied::Changed(job))
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>> {
@@ -404,6 +431,24 @@ impl Store for MemoryStore {
             job.has_news() && job.state != JobState::InProgress && job.updated <= before
         });
         Ok(untold.take(limit as usize).map(|job| job.id).collect())
+    }
+
+    async fn note_delivery(&self, id: JobId, step: u32, delivery: Delivery) -> Result<Option<Job>> {
+        let mut tables = self.tables();
+        let Some(job) = tables.jobs.get_mut(&id) else { return Ok(None) };
+        Ok(transition::delivered(job, step, &delivery).then(|| job.clone()))
+    }
+
+    async fn follow_ups(
+        &self,
+        due: Option<Timestamp>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        let tables = self.tables();
+        let rest = tables.jobs.values().filter(|job| after.is_none_or(|after| job.id > after));
+        let open = rest.filter(|job| transition::is_due(job, due));
+        Ok(open.take(limit as usize).map(|job| job.id).collect())
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

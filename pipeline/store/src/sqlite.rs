@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use scribed_schemas::account::Account;
 use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::callback::Delivery;
 use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
@@ -23,7 +24,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::store::{
     AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
-    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied,
+    Supply,
 };
 use crate::transition;
 
@@ -32,6 +34,7 @@ mod api_keys;
 mod backup;
 mod deletion;
 mod failure;
+mod follow_ups;
 mod jobs;
 mod lock;
 mod open;
@@ -249,6 +252,11 @@ impl Store for SqliteStore {
         self.write(format!("submit job {}", new.id), move |db| jobs::submit(db, &new)).await
     }
 
+    async fn supply(&self, id: JobId, supply: Supply, now: Timestamp) -> Result<Supplied> {
+        let attempt = format!("give job {id} what it waits for");
+        self.write(attempt, move |db| follow_ups::supply(db, id, &supply, now)).await
+    }
+
     async fn job(&self, id: JobId) -> Result<Option<Job>> {
         self.look_up(format!("read job {id}"), move |db| Ok(row::find_job(db, id)?)).await
     }
@@ -350,6 +358,21 @@ impl Store for SqliteStore {
     ) -> Result<Vec<JobId>> {
         let attempt = "list jobs with news".to_owned();
         self.look_up(attempt, move |db| jobs::untold(db, before, after, limit)).await
+    }
+
+    async fn note_delivery(&self, id: JobId, step: u32, delivery: Delivery) -> Result<Option<Job>> {
+        let attempt = format!("note the call of job {id}");
+        self.write(attempt, move |db| follow_ups::note_delivery(db, id, step, &delivery)).await
+    }
+
+    async fn follow_ups(
+        &self,
+        due: Option<Timestamp>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        let attempt = "list what is to follow jobs".to_owned();
+        self.look_up(attempt, move |db| follow_ups::list(db, due, after, limit)).await
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

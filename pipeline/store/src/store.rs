@@ -16,7 +16,8 @@ use scribed_schemas::account::{Account, Role};
 use scribed_schemas::api_key::ApiKey;
 use scribed_schemas::audio::{MediaFacts, Warning};
 use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
-use scribed_schemas::job::{Fault, Job, JobOptions, Priority};
+use scribed_schemas::callback::Delivery;
+use scribed_schemas::job::{Awaits, Fault, Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::outbox::Told;
 use scribed_schemas::time::Timestamp;
@@ -115,6 +116,14 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// answers it too. `Conflict` when the key was used with a `fingerprint` that contradicts. With
     /// `one_active` set, `ActiveJob` when the owner has a job that is not terminal.
     async fn submit(&self, job: NewJob) -> Result<Submitted>;
+
+    /// Gives a job something that it waits for; when it waits for nothing more it is queued.
+    ///
+    /// `Left` when it does not wait for that: it was given before, or the job never waited for it.
+    /// A recording is stored with the change, and is the job's from then on; of one that is not taken
+    /// nothing is stored. `Taken` when the recording's key stands for another job of the owner.
+    /// `NotFound` when there is no such job.
+    async fn supply(&self, id: JobId, supply: Supply, now: Timestamp) -> Result<Supplied>;
 
     /// Finds a job.
     async fn job(&self, id: JobId) -> Result<Option<Job>>;
@@ -234,6 +243,27 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         limit: u32,
     ) -> Result<Vec<JobId>>;
 
+    // --- what follows a job -----------------------------------------------------------------
+
+    /// Notes how far the call of a job got, and counts a step; returns the job as it is now.
+    ///
+    /// `None`, and nothing changes, unless what follows the job is at step `step`: of several who go by
+    /// the same one, one succeeds. A repeat after a lost answer may find its own step taken. Nothing
+    /// else about the job changes, nor does the instant of its last change.
+    async fn note_delivery(&self, id: JobId, step: u32, delivery: Delivery) -> Result<Option<Job>>;
+
+    /// Lists jobs with something that is to follow and is due at `due`; without an instant, all that
+    /// have an open [follow-up](scribed_schemas::callback::FollowUp::is_open), also a call that was
+    /// given up.
+    ///
+    /// At most `limit`, in an order of the store's own; a list goes on behind `after`, its last one.
+    async fn follow_ups(
+        &self,
+        due: Option<Timestamp>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>>;
+
     // --- queue (what the embedded bus stands on) --------------------------------------------
 
     /// Appends a message to a topic and returns its offset, from 0 without gaps.
@@ -262,6 +292,8 @@ pub struct AccountChange {
     pub active: Option<bool>,
     /// Whether it may submit recordings.
     pub can_interact: Option<bool>,
+    /// Whether its jobs wait for a word of authorization.
+    pub holds_jobs: Option<bool>,
 }
 
 /// A family of refresh tokens: one login and all that follows from it.
@@ -314,8 +346,10 @@ pub struct NewJob {
     pub owner: AccountId,
     /// Name for people.
     pub name: String,
-    /// The recording, stored with the job in one transaction.
-    pub media: Media,
+    /// The recording, stored with the job in one transaction; absent while awaited.
+    pub media: Option<Media>,
+    /// What it waits for before it may be worked on.
+    pub awaits: Awaits,
     /// Pipeline to use.
     pub pipeline: String,
     /// What the submitter asked for.
@@ -372,6 +406,42 @@ pub enum Submitted {
     Conflict,
     /// The owner has a job that is not done yet.
     ActiveJob(JobId),
+}
+
+/// Something that a job waits for.
+#[derive(Debug, Clone)]
+pub enum Supply {
+    /// Its recording.
+    Media {
+        /// Where it is.
+        media: Media,
+        /// What a probe found.
+        facts: Option<MediaFacts>,
+        /// Where it was to be fetched from, to be shown; see [`JobOptions::source`].
+        source: Option<String>,
+        /// The caller's name for the recording: one job of an owner may have it.
+        key: Option<IdempotencyKey>,
+    },
+    /// The order to work on it; the options replace those it was made with.
+    Order {
+        /// What is asked for beside.
+        options: JobOptions,
+        /// How urgent it is.
+        priority: Priority,
+    },
+    /// The word that lets it go.
+    Authorization,
+}
+
+/// What came of supplying something.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Supplied {
+    /// It was waited for; this is the job as it is now.
+    Changed(Job),
+    /// Nothing changed.
+    Left(Job),
+    /// Nothing changed: this other job has the recording.
+    Taken(JobId),
 }
 
 /// What came of a deletion.

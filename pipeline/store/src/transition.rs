@@ -6,7 +6,8 @@
 
 use scribed_schemas::account::Account;
 use scribed_schemas::id::AccountId;
-use scribed_schemas::job::{Job, JobState, Lease};
+use scribed_schemas::callback::{Delivery, FollowUp};
+use scribed_schemas::job::{Job, JobOptions, JobState, Lease};
 use scribed_schemas::outbox::{Outbox, Told};
 use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
@@ -14,7 +15,7 @@ use scribed_schemas::transcript::Segments;
 use crate::error::ErrorKind;
 use crate::store::{
     AccountChange, ClaimRequest, Deleted, FactsNote, NewJob, Outcome, PutChunk, RefreshRotation,
-    Rotation, Submitted,
+    Rotation, Submitted, Supply,
 };
 
 /// Characters of chunk 0 that a job shows as its description.
@@ -26,11 +27,11 @@ pub(crate) fn submitted(new: &NewJob) -> Job {
         id: new.id,
         owner: new.owner,
         name: new.name.clone(),
-        media: Some(new.media.id),
+        media: new.media.as_ref().map(|media| media.id),
         pipeline: new.pipeline.clone(),
         options: new.options.clone(),
         priority: new.priority,
-        state: JobState::Queued,
+        state: new.awaits.state(),
         error_count: 0,
         fault: None,
         facts: new.facts.clone(),
@@ -48,6 +49,8 @@ pub(crate) fn submitted(new: &NewJob) -> Job {
         updated: new.now,
         finished: None,
         outbox: new.announced.then(Outbox::default),
+        awaits: new.awaits,
+        follow_up: None,
     };
     entered(&mut job, new.now);
     job
@@ -68,7 +71,7 @@ pub(crate) fn told(job: &mut Job, told: Told) -> bool {
 
 /// Answers a submission whose identity is there already: a repeat, unless it is somebody else's.
 pub(crate) fn repeated(job: Job, new: &NewJob) -> Result<Submitted, ErrorKind> {
-    if job.owner == new.owner && job.media == Some(new.media.id) {
+    if job.owner == new.owner && job.media == new.media.as_ref().map(|media| media.id) {
         return Ok(Submitted::Existing(job));
     }
     Err(ErrorKind::Conflict)
@@ -190,9 +193,67 @@ pub(crate) fn finished(job: &mut Job, outcome: Outcome, now: Timestamp) {
         Outcome::Released => job.state = JobState::Queued,
     }
     if job.state.is_terminal() {
-        job.finished = Some(now);
+        ended(job, now);
     }
     entered(job, now);
+}
+
+/// Notes when a job was done, and what is to follow.
+fn ended(job: &mut Job, now: Timestamp) {
+    job.finished = Some(now);
+    job.follow_up = FollowUp::of(job, now);
+}
+
+/// Gives a job something that it waits for; false, and nothing changes, when it does not.
+pub(crate) fn supplied(job: &mut Job, supply: &Supply, now: Timestamp) -> bool {
+    if job.state != job.awaits.state() || job.awaits.is_nothing() {
+        return false;
+    }
+    let missing = match supply {
+        Supply::Media { .. } => &mut job.awaits.media,
+        Supply::Order { .. } => &mut job.awaits.order,
+        Supply::Authorization => &mut job.awaits.authorization,
+    };
+    if !std::mem::replace(missing, false) {
+        return false;
+    }
+    match supply {
+        Supply::Media { media, facts, source, .. } => {
+            job.media = Some(media.id);
+            job.facts.clone_from(facts);
+            job.options.source.clone_from(source);
+        }
+        Supply::Order { options, priority } => {
+            // Where it came from is the recording's, which may have come before the order.
+            let source = job.options.source.take();
+            job.options = JobOptions { source, ..options.clone() };
+            job.priority = *priority;
+        }
+        Supply::Authorization => {}
+    }
+    job.updated = now;
+    let before = std::mem::replace(&mut job.state, job.awaits.state());
+    if job.state != before {
+        entered(job, now);
+    }
+    true
+}
+
+/// Notes how far the call of a job got; false, and nothing changes, when it is at another step.
+pub(crate) fn delivered(job: &mut Job, step: u32, delivery: &Delivery) -> bool {
+    let at_step = |follow_up: &&mut FollowUp| follow_up.steps == step;
+    let Some(follow_up) = job.follow_up.as_mut().filter(at_step) else { return false };
+    follow_up.steps += 1;
+    follow_up.delivery = Some(delivery.clone());
+    true
+}
+
+/// Returns whether something is to follow a job and is due, or, without an instant, is open at all.
+pub(crate) fn is_due(job: &Job, due: Option<Timestamp>) -> bool {
+    job.follow_up.as_ref().is_some_and(|follow_up| match due {
+        Some(due) => follow_up.due().is_some_and(|at| at <= due),
+        None => follow_up.is_open(),
+    })
 }
 
 /// Cancels a job; false, and nothing changes, when it is terminal already.
@@ -206,14 +267,14 @@ pub(crate) fn cancelled(job: &mut Job, now: Timestamp) -> bool {
     job.lease = None;
     job.fault = None;
     job.updated = now;
-    job.finished = Some(now);
+    ended(job, now);
     entered(job, now);
     true
 }
 
 /// Changes an account; a new password voids the tokens of the epoch before.
 pub(crate) fn changed(account: &mut Account, change: AccountChange, now: Timestamp) {
-    let AccountChange { password_hash, role, active, can_interact } = change;
+    let AccountChange { password_hash, role, active, can_interact, holds_jobs } = change;
     if let Some(hash) = password_hash {
         account.password_hash = hash;
         account.password_epoch += 1;
@@ -221,6 +282,7 @@ pub(crate) fn changed(account: &mut Account, change: AccountChange, now: Timesta
     account.role = role.unwrap_or(account.role);
     account.active = active.unwrap_or(account.active);
     account.can_interact = can_interact.unwrap_or(account.can_interact);
+    account.holds_jobs = holds_jobs.unwrap_or(account.holds_jobs);
     account.updated = now;
 }
 

@@ -20,6 +20,7 @@ fn account() -> Account {
         role: Role::User,
         active: true,
         can_interact: true,
+        holds_jobs: false,
         password_epoch: 3,
         created: Timestamp::default(),
         updated: Timestamp::default(),

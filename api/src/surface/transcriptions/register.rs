@@ -43,6 +43,7 @@ async fn handle(client: Client, credentials: Answer<Credentials>, api: Api) -> A
         role: Role::User,
         active: true,
         can_interact: settings.auth.default_can_interact,
+        holds_jobs: false,
         password_epoch: 0,
         created: now,
         updated: now,

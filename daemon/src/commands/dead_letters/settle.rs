@@ -11,7 +11,7 @@ use anyhow::anyhow;
 use scribed_engine::dead_letter::{Action, Letter, Origin, Settlement};
 use scribed_schemas::event::{DEAD_LETTERS, UPLOADS};
 use scribed_schemas::id::{IdGenerator, JobId};
-use scribed_schemas::job::{Job, JobState};
+use scribed_schemas::job::{Awaits, Job, JobState};
 use scribed_schemas::media::Media;
 use scribed_store::{IdempotencyKey, NewJob, Store, Submitted};
 
@@ -175,7 +175,8 @@ impl Clerk<'_> {
             id: JobId(self.ids.next(now)),
             owner: job.owner,
             name: job.name,
-            media,
+            media: Some(media),
+            awaits: Awaits::default(),
             pipeline: job.pipeline,
             options: job.options,
             priority: job.priority,

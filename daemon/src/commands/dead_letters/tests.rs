@@ -6,7 +6,7 @@ use scribed_engine::dead_letter::{
 };
 use scribed_schemas::event::{DEAD_LETTERS, UPLOADS};
 use scribed_schemas::id::{AccountId, JobId, MediaId};
-use scribed_schemas::job::{Fault, FaultCode, Job, JobOptions, JobState, Priority};
+use scribed_schemas::job::{Awaits, Fault, FaultCode, Job, JobOptions, JobState, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
 use scribed_store::{ClaimRequest, MemoryStore, NewJob, Outcome, Submitted};
@@ -98,7 +98,8 @@ impl Desk {
             id,
             owner,
             name: "a talk".to_owned(),
-            media,
+            media: Some(media),
+            awaits: Awaits::default(),
             pipeline: "default".to_owned(),
             options: JobOptions { upload, ..JobOptions::default() },
             priority: Priority::Priority,

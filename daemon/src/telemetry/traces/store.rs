@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use scribed_engine::trace::{self, TARGET};
 use scribed_schemas::account::Account;
 use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::callback::Delivery;
 use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
@@ -16,7 +17,8 @@ use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 use scribed_store::{
     AccountChange, Backlog, ClaimRequest, Deleted, ErrorKind, FactsNote, JobPage, NewJob, Outcome,
-    PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation, Store, Submitted,
+    PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation, Store, Submitted, Supplied,
+    Supply,
 };
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
@@ -157,6 +159,10 @@ impl Store for Traced {
         self.around("submit", self.inner.submit(job)).await
     }
 
+    async fn supply(&self, id: JobId, supply: Supply, now: Timestamp) -> Result<Supplied> {
+        self.around("supply", self.inner.supply(id, supply, now)).await
+    }
+
     async fn job(&self, id: JobId) -> Result<Option<Job>> {
         self.inner.job(id).await
     }
@@ -246,6 +252,19 @@ impl Store for Traced {
         limit: u32,
     ) -> Result<Vec<JobId>> {
         self.inner.untold(before, after, limit).await
+    }
+
+    async fn note_delivery(&self, id: JobId, step: u32, delivery: Delivery) -> Result<Option<Job>> {
+        self.inner.note_delivery(id, step, delivery).await
+    }
+
+    async fn follow_ups(
+        &self,
+        due: Option<Timestamp>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        self.inner.follow_ups(due, after, limit).await
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

@@ -63,12 +63,9 @@ pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Re
         pipeline: event.pipeline,
         options: JobOptions {
             language: event.language,
-            prompt: None,
             upload: Some(event.id.clone()),
             reference: event.reference,
-            source: None,
-            skip_punctuation: false,
-            trace: None,
+            ..JobOptions::default()
         },
         priority: event.priority,
         facts: None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scribed_schemas::account::Account;
 use scribed_schemas::api_key::ApiKey;
+use scribed_schemas::callback::Delivery;
 use scribed_schemas::id::{AccountId, ApiKeyId, JobId, MediaId};
 use scribed_schemas::job::Job;
 use scribed_schemas::media::Media;
@@ -14,7 +15,8 @@ use scribed_schemas::transcript::Segments;
 use scribed_store::{
     AccountChange, Backlog, ClaimRequest, Deleted, Error, ErrorKind, FactsNote, JobPage,
     MemoryStore, NewJob, Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result,
-    Rotation, Store, Submitted,
+    Rotation, Store, Submitted, Supplied,
+    Supply,
 };
 
 use crate::life::Access::{Read, Write};
@@ -245,6 +247,10 @@ impl Store for SimStore {
         self.around("submit", Write, submit).await
     }
 
+    async fn supply(&self, id: JobId, supply: Supply, now: Timestamp) -> Result<Supplied> {
+        self.around("supply", Write, self.rows().supply(id, supply, now)).await
+    }
+
     async fn job(&self, id: JobId) -> Result<Option<Job>> {
         let look = async {
             let job = self.rows().job(id).await?.map(|job| self.shown(job));
@@ -402,6 +408,20 @@ impl Store for SimStore {
         limit: u32,
     ) -> Result<Vec<JobId>> {
         self.around("untold", Read, self.rows().untold(before, after, limit)).await
+    }
+
+    async fn note_delivery(&self, id: JobId, step: u32, delivery: Delivery) -> Result<Option<Job>> {
+        let note = self.rows().note_delivery(id, step, delivery);
+        self.around("note_delivery", Write, note).await
+    }
+
+    async fn follow_ups(
+        &self,
+        due: Option<Timestamp>,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobId>> {
+        self.around("follow_ups", Read, self.rows().follow_ups(due, after, limit)).await
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {

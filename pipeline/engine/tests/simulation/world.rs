@@ -322,6 +322,7 @@ fn account(number: i64, name: &str) -> Account {
         role: Role::User,
         active: true,
         can_interact: true,
+        holds_jobs: false,
         password_epoch: 0,
         created: Timestamp::default(),
         updated: Timestamp::default(),

@@ -18,6 +18,7 @@ pub async fn an_account_comes_back_as_it_was_created(bench: &Bench) {
         role: Role::SworikDeveloper,
         active: false,
         can_interact: false,
+        holds_jobs: false,
         password_epoch: 7,
         updated: at(3),
         ..account(1)

@@ -82,7 +82,7 @@ pub async fn the_key_of_a_deleted_job_is_free(bench: &Bench) {
     assert_eq!(bench.store.delete_job(job.id).await.unwrap(), Deleted::Gone);
     let again = bench.store.submit(named(2)).await.unwrap();
     let Submitted::Created(again) = again else { panic!("a new job, not {again:?}") };
-    assert_eq!((again.ready_chunks, again.media), (0, Some(new_job(2).media.id)));
+    assert_eq!((again.ready_chunks, again.media), (0, new_job(2).media.map(|media| media.id)));
     assert_eq!(bench.store.jobs(None, 0, 9).await.unwrap().total, 1);
 }
 

@@ -31,7 +31,7 @@ pub async fn a_submitted_job_reads_back_queued(bench: &Bench) {
     assert_eq!(bench.job(JobId(7)).await, job);
     assert_eq!((job.state, job.priority), (JobState::Queued, Priority::Priority));
     assert_eq!((job.owner, job.name, job.options), (new.owner, new.name, new.options));
-    assert_eq!((job.media, job.facts), (Some(new.media.id), Some(facts)));
+    assert_eq!((job.media, job.facts), (new.media.map(|media| media.id), Some(facts)));
     assert_eq!((job.created, job.updated, job.finished), (at(5), at(5), None));
     assert_eq!((job.error_count, job.ready_chunks, job.fence, job.lease), (0, 0, 0, None));
     assert_eq!((job.pipeline.as_str(), job.chunk_limit_secs), ("default", 30));

@@ -14,6 +14,7 @@ use scribed_schemas::time::Timestamp;
 
 use super::CqlStore;
 use super::failure::Failure;
+use super::follow_ups;
 use super::race::Race;
 use super::row::JobRow;
 use crate::error::ErrorKind;
@@ -59,6 +60,7 @@ impl CqlStore {
             }
             let mut job = old.job()?;
             let changes = job.outbox.as_ref().map_or(0, |outbox| outbox.changes);
+            let step = follow_ups::step(&job);
             let verdict = transition(&mut job);
             if is_remembered && verdict != Ok(true) {
                 self.desk.forget(id);
@@ -68,6 +70,7 @@ impl CqlStore {
                 return Ok(Changed::Left { job, contested: race.is_uncertain() });
             }
             self.enter_news(changes, &job).await?;
+            self.enter_follow_up(step, &job).await?;
             let new = JobRow::of(&job, old.stored_end, race.op)?;
             self.desk.forget(id);
             let answer = self.db.change(&self.db.say.save_job, new.change(&old)).await;

@@ -44,6 +44,8 @@ pub(super) struct JobRow {
     updated: i64,
     finished: Option<i64>,
     outbox: Option<String>,
+    awaits: Option<String>,
+    follow_up: Option<String>,
     /// Token of the last change.
     pub(super) op: Uuid,
 }
@@ -53,6 +55,8 @@ pub(super) struct JobRow {
 pub(super) struct JobChange<'a> {
     id: i64,
     media: MaybeUnset<Option<i64>>,
+    options: MaybeUnset<&'a str>,
+    priority: MaybeUnset<i8>,
     state: MaybeUnset<&'a str>,
     error_count: MaybeUnset<i64>,
     fault: MaybeUnset<Option<&'a str>>,
@@ -67,6 +71,8 @@ pub(super) struct JobChange<'a> {
     updated: MaybeUnset<i64>,
     finished: MaybeUnset<Option<i64>>,
     outbox: MaybeUnset<Option<&'a str>>,
+    awaits: MaybeUnset<Option<&'a str>>,
+    follow_up: MaybeUnset<Option<&'a str>>,
     op: Uuid,
     expected: Uuid,
 }
@@ -115,6 +121,8 @@ impl JobRow {
             updated: job.updated.0,
             finished: job.finished.map(|at| at.0),
             outbox: job.outbox.as_ref().map(to_json).transpose()?,
+            awaits: (!job.awaits.is_nothing()).then(|| to_json(&job.awaits)).transpose()?,
+            follow_up: job.follow_up.as_ref().map(to_json).transpose()?,
             op,
         })
     }
@@ -152,6 +160,8 @@ impl JobRow {
             updated: Timestamp(self.updated),
             finished: self.finished.map(Timestamp),
             outbox: self.outbox.as_deref().map(from_json).transpose()?,
+            awaits: self.awaits.as_deref().map(from_json).transpose()?.unwrap_or_default(),
+            follow_up: self.follow_up.as_deref().map(from_json).transpose()?,
         })
     }
 
@@ -160,6 +170,8 @@ impl JobRow {
         JobChange {
             id: self.id,
             media: if_new(self.media, &old.media),
+            options: if_new(self.options.as_str(), &old.options.as_str()),
+            priority: if_new(self.priority, &old.priority),
             state: if_new(self.state.as_str(), &old.state.as_str()),
             error_count: if_new(self.error_count, &old.error_count),
             fault: if_new(self.fault.as_deref(), &old.fault.as_deref()),
@@ -174,6 +186,8 @@ impl JobRow {
             updated: if_new(self.updated, &old.updated),
             finished: if_new(self.finished, &old.finished),
             outbox: if_new(self.outbox.as_deref(), &old.outbox.as_deref()),
+            awaits: if_new(self.awaits.as_deref(), &old.awaits.as_deref()),
+            follow_up: if_new(self.follow_up.as_deref(), &old.follow_up.as_deref()),
             op: self.op,
             expected: old.op,
         }
@@ -202,6 +216,8 @@ pub(super) struct AccountRow {
     role: Option<String>,
     active: Option<bool>,
     can_interact: Option<bool>,
+    /// Absent where it was made before there were such.
+    holds_jobs: Option<bool>,
     password_epoch: Option<i64>,
     created: Option<i64>,
     updated: Option<i64>,
@@ -224,6 +240,7 @@ impl AccountRow {
             role: word("role", role, Role::parse)?,
             active: self.active.ok_or_else(|| missing("active"))?,
             can_interact: self.can_interact.ok_or_else(|| missing("can_interact"))?,
+            holds_jobs: self.holds_jobs.unwrap_or_default(),
             password_epoch: self.password_epoch.ok_or_else(|| missing("password_epoch"))?,
             created: Timestamp(self.created.ok_or_else(|| missing("created"))?),
             updated: Timestamp(self.updated.ok_or_else(|| missing("updated"))?),
@@ -245,6 +262,7 @@ pub(super) struct NewAccount<'a> {
     role: &'a str,
     active: bool,
     can_interact: bool,
+    holds_jobs: bool,
     password_epoch: i64,
     created: i64,
     updated: i64,
@@ -259,6 +277,7 @@ pub(super) struct AccountChanged<'a> {
     role: &'a str,
     active: bool,
     can_interact: bool,
+    holds_jobs: bool,
     password_epoch: i64,
     updated: i64,
     logins: i64,
@@ -275,6 +294,7 @@ pub(super) fn new_account(account: &Account, op: Uuid) -> NewAccount<'_> {
         role: account.role.as_str(),
         active: account.active,
         can_interact: account.can_interact,
+        holds_jobs: account.holds_jobs,
         password_epoch: account.password_epoch,
         created: account.created.0,
         updated: account.updated.0,
@@ -295,6 +315,7 @@ pub(super) fn changed_account(
         role: account.role.as_str(),
         active: account.active,
         can_interact: account.can_interact,
+        holds_jobs: account.holds_jobs,
         password_epoch: account.password_epoch,
         updated: account.updated.0,
         logins,

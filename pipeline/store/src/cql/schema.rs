@@ -29,6 +29,7 @@ use crate::error::ErrorKind;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../../schemas/cql/0001_first.cql"),
     include_str!("../../../../schemas/cql/0002_api_keys.cql"),
+    include_str!("../../../../schemas/cql/0003_follow_ups.cql"),
 ];
 
 /// How long the lock outlives a host that died with it, in seconds.

@@ -27,7 +27,7 @@ use crate::transition;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Draft {
     job: Job,
-    media: Media,
+    media: Option<Media>,
     /// Token of the submission that it is from, as its two halves.
     token: (u64, u64),
 }
@@ -101,12 +101,14 @@ impl CqlStore {
 
     /// Makes the job of a draft and says whether it is this submission that made it.
     async fn make(&self, draft: Draft, new: &NewJob, by_key: bool) -> Result<Submitted, Failure> {
-        let media_is_new = self.add_media(&draft.media).await?;
+        let media_is_new = self.add_media_of(&draft).await?;
         let row = self.create_job(&draft).await?;
         let is_ours = row.op == draft.op();
         let job = row.job()?;
-        if !is_ours && media_is_new && job.media != Some(draft.media.id) {
-            self.remove_media(draft.media.id).await?;
+        if !is_ours
+            && let Some(media) = media_is_new.filter(|media| job.media != Some(*media))
+        {
+            self.remove_media(media).await?;
         }
         if !is_ours {
             return self.repeated(job, new, by_key).await;
@@ -288,7 +290,7 @@ impl CqlStore {
             job
         } else {
             let draft: Draft = from_json(draft)?;
-            self.add_media(&draft.media).await?;
+            self.add_media_of(&draft).await?;
             self.create_job(&draft).await?.job()?
         };
         if job.state.is_terminal() {
@@ -333,6 +335,14 @@ impl CqlStore {
     }
 
     // --- media ------------------------------------------------------------------------------
+
+    /// Records the recording of a draft, if there is one; returns its id if this very call did.
+    async fn add_media_of(&self, draft: &Draft) -> Result<Option<MediaId>, Failure> {
+        match &draft.media {
+            Some(media) => Ok(self.add_media(media).await?.then_some(media.id)),
+            None => Ok(None),
+        }
+    }
 
     /// Records a recording; returns whether this very call did.
     pub(super) async fn add_media(&self, media: &Media) -> Result<bool, Failure> {

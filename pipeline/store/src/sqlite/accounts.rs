@@ -15,9 +15,9 @@ use crate::transition::{self, FamilyState};
 pub(super) fn create(db: &Connection, account: &Account) -> Result<(), Failure> {
     db.prepare_cached(
         "INSERT INTO accounts (id, username, password_hash, role, active, can_interact,
-            password_epoch, created, updated)
+            holds_jobs, password_epoch, created, updated)
          VALUES (:id, :username, :password_hash, :role, :active, :can_interact,
-            :password_epoch, :created, :updated)",
+            :holds_jobs, :password_epoch, :created, :updated)",
     )?
     .execute(named_params! {
         ":id": account.id.0,
@@ -26,6 +26,7 @@ pub(super) fn create(db: &Connection, account: &Account) -> Result<(), Failure> 
         ":role": account.role.as_str(),
         ":active": account.active,
         ":can_interact": account.can_interact,
+        ":holds_jobs": account.holds_jobs,
         ":password_epoch": account.password_epoch,
         ":created": account.created.0,
         ":updated": account.updated.0,

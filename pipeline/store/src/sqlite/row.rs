@@ -4,7 +4,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, JobId, MediaId};
-use scribed_schemas::job::{Job, JobState, Lease, Priority};
+use scribed_schemas::job::{Awaits, Job, JobState, Lease, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
 use serde::Serialize;
@@ -37,6 +37,7 @@ pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         role: word(row, "role", Role::parse)?,
         active: row.get("active")?,
         can_interact: row.get("can_interact")?,
+        holds_jobs: row.get("holds_jobs")?,
         password_epoch: row.get("password_epoch")?,
         created: Timestamp(row.get("created")?),
         updated: Timestamp(row.get("updated")?),
@@ -47,7 +48,7 @@ pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
 pub(super) fn save_account(db: &Connection, account: &Account) -> rusqlite::Result<usize> {
     db.prepare_cached(
         "UPDATE accounts SET password_hash = :password_hash, role = :role, active = :active,
-            can_interact = :can_interact, password_epoch = :password_epoch, updated = :updated
+            can_interact = :can_interact, holds_jobs = :holds_jobs, password_epoch = :password_epoch, updated = :updated
          WHERE id = :id",
     )?
     .execute(named_params! {
@@ -56,6 +57,7 @@ pub(super) fn save_account(db: &Connection, account: &Account) -> rusqlite::Resu
         ":role": account.role.as_str(),
         ":active": account.active,
         ":can_interact": account.can_interact,
+        ":holds_jobs": account.holds_jobs,
         ":password_epoch": account.password_epoch,
         ":updated": account.updated.0,
     })
@@ -107,6 +109,8 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         updated: Timestamp(row.get("updated")?),
         finished: row.get::<_, Option<i64>>("finished")?.map(Timestamp),
         outbox: row.get::<_, Option<Json<_>>>("outbox")?.map(|json| json.0),
+        awaits: row.get::<_, Option<Json<_>>>("awaits")?.map(|json| json.0).unwrap_or_default(),
+        follow_up: row.get::<_, Option<Json<_>>>("follow_up")?.map(|json| json.0),
     })
 }
 
@@ -122,11 +126,12 @@ pub(super) fn insert_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> 
         "INSERT INTO jobs (id, owner, name, media, pipeline, options, priority, state, error_count,
             fault, facts, warnings, progress_frames, ready_chunks, planned_chunks, chunk_limit_secs,
             description, lease_holder, lease_until, fence, not_before, created, updated, finished,
-            outbox, has_news)
+            outbox, has_news, awaits, follow_up, follow_up_due)
          VALUES (:id, :owner, :name, :media, :pipeline, :options, :priority, :state, :error_count,
             :fault, :facts, :warnings, :progress_frames, :ready_chunks, :planned_chunks,
             :chunk_limit_secs, :description, :lease_holder, :lease_until, :fence, :not_before,
-            :created, :updated, :finished, :outbox, :has_news)",
+            :created, :updated, :finished, :outbox, :has_news,
+            :awaits, :follow_up, :follow_up_due)",
     )?
     .execute(named_params! {
         ":id": job.id.0,
@@ -155,6 +160,9 @@ pub(super) fn insert_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> 
         ":finished": job.finished.map(|at| at.0),
         ":outbox": job.outbox.as_ref().map(Json),
         ":has_news": job.has_news(),
+        ":awaits": awaits(job),
+        ":follow_up": job.follow_up.as_ref().map(Json),
+        ":follow_up_due": follow_up_due(job),
     })
 }
 
@@ -162,17 +170,20 @@ pub(super) fn insert_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> 
 pub(super) fn save_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> {
     let (holder, until) = lease(job);
     db.prepare_cached(
-        "UPDATE jobs SET media = :media, state = :state, error_count = :error_count, fault = :fault,
+        "UPDATE jobs SET media = :media, options = :options, priority = :priority, state = :state, error_count = :error_count, fault = :fault,
             facts = :facts, warnings = :warnings, progress_frames = :progress_frames, ready_chunks = :ready_chunks,
             planned_chunks = :planned_chunks, description = :description,
             lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence,
             not_before = :not_before, updated = :updated, finished = :finished,
-            outbox = :outbox, has_news = :has_news
+            outbox = :outbox, has_news = :has_news, awaits = :awaits, follow_up = :follow_up,
+            follow_up_due = :follow_up_due
          WHERE id = :id",
     )?
     .execute(named_params! {
         ":id": job.id.0,
         ":media": job.media.map(|media| media.0),
+        ":options": Json(&job.options),
+        ":priority": job.priority == Priority::Standard,
         ":state": job.state.as_str(),
         ":error_count": job.error_count,
         ":fault": job.fault.as_ref().map(Json),
@@ -190,7 +201,21 @@ pub(super) fn save_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> {
         ":finished": job.finished.map(|at| at.0),
         ":outbox": job.outbox.as_ref().map(Json),
         ":has_news": job.has_news(),
+        ":awaits": awaits(job),
+        ":follow_up": job.follow_up.as_ref().map(Json),
+        ":follow_up_due": follow_up_due(job),
     })
+}
+
+/// Returns what a job waits for as its column.
+fn awaits(job: &Job) -> Option<Json<Awaits>> {
+    (!job.awaits.is_nothing()).then_some(Json(job.awaits))
+}
+
+/// Returns when something is next to follow as its column.
+fn follow_up_due(job: &Job) -> Option<i64> {
+    let open = job.follow_up.as_ref().filter(|follow_up| follow_up.is_open());
+    open.map(|follow_up| follow_up.due().map_or(i64::MAX, |due| due.0))
 }
 
 /// Returns a lease as its two columns.

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../schemas/sqlite/0001_first.sql"),
     include_str!("../../../../schemas/sqlite/0002_outbox.sql"),
     include_str!("../../../../schemas/sqlite/0003_api_keys.sql"),
+    include_str!("../../../../schemas/sqlite/0004_follow_ups.sql"),
 ];
 
 /// Refuses files that are not ours or from a newer program, before anything is changed in them.

@@ -30,7 +30,7 @@ async fn a_key_without_its_job_is_used_by_the_repeat() {
     let other = NewJob { idempotency: key("k", "another"), ..new_job(2) };
     assert_eq!(store.submit(other).await.unwrap(), Submitted::Conflict);
     // The recording was stored anew with the repeat.
-    let again = NewJob { id: JobId(2), media: media(2), ..new };
+    let again = NewJob { id: JobId(2), media: Some(media(2)), ..new };
     let answer = place.store().submit(again).await.unwrap();
     assert!(matches!(&answer, Submitted::Created(job) if job.id.0 == 1), "{answer:?}");
     let job = store.job(JobId(1)).await.unwrap().unwrap();
