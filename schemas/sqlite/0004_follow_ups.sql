@@ -8,5 +8,5 @@ ALTER TABLE jobs ADD COLUMN follow_up TEXT;  -- JSON FollowUp
 -- given up.
 ALTER TABLE jobs ADD COLUMN follow_up_due INTEGER;
 
--- What is open: normally few, and looked through in the order of ids.
-CREATE INDEX jobs_follow_up ON jobs (id, follow_up_due) WHERE follow_up_due IS NOT NULL;
+-- What is due: a look at it does not walk over what is due in a month.
+CREATE INDEX jobs_follow_up ON jobs (follow_up_due, id) WHERE follow_up_due IS NOT NULL;

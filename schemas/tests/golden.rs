@@ -61,6 +61,7 @@ fn events_that_we_publish_still_read() {
 fn what_is_stored_still_reads() {
     check::<Segments>("segments");
     check::<Job>("job");
+    check::<Job>("job-followed");
 }
 
 #[test]
@@ -72,6 +73,7 @@ fn every_golden_file_is_read_by_a_test_here() {
     names.sort();
     let read = [
         "chunk.json",
+        "job-followed.json",
         "job.json",
         "segments.json",
         "state.json",

@@ -23,8 +23,10 @@ use crate::store::{
 
 pub mod accounts;
 pub mod api_keys;
+pub mod awaiting;
 pub mod chunks;
 pub mod deletion;
+pub mod follow_ups;
 pub mod leases;
 pub mod outbox;
 pub mod outcomes;
@@ -239,6 +241,7 @@ macro_rules! store_conformance {
             accounts::accounts_are_listed_by_id_page_by_page,
             accounts::changing_a_missing_account_is_not_found,
             accounts::absent_members_of_a_change_stay,
+            accounts::whether_jobs_are_held_changes_like_the_rest,
             accounts::a_new_password_raises_the_epoch_and_ends_every_login,
             accounts::a_change_without_a_password_keeps_logins,
             refresh::tokens_follow_each_other,
@@ -270,6 +273,26 @@ macro_rules! store_conformance {
             submissions::a_list_counts_the_jobs_of_its_owner,
             submissions::jobs_are_listed_behind_the_last_one_seen,
             submissions::a_list_since_an_instant_ends_there,
+            awaiting::a_job_without_its_recording_is_listed_and_not_claimed,
+            awaiting::a_repeated_draft_is_the_same_job,
+            awaiting::what_a_job_waits_for_comes_in_any_order,
+            awaiting::a_job_that_waits_for_a_word_says_so,
+            awaiting::a_recording_that_is_given_is_the_jobs,
+            awaiting::giving_twice_changes_nothing,
+            awaiting::what_a_job_does_not_wait_for_is_left,
+            awaiting::giving_a_missing_job_something_is_not_found,
+            awaiting::the_order_says_how_urgent_a_job_is,
+            awaiting::a_job_that_waited_takes_its_place_by_age,
+            awaiting::an_order_keeps_where_the_recording_came_from,
+            awaiting::a_job_cancelled_while_it_waits_takes_nothing,
+            awaiting::a_recording_stands_for_one_job_of_an_owner,
+            awaiting::the_recording_of_a_deleted_job_is_free,
+            awaiting::a_job_deleted_without_its_recording_is_gone,
+            awaiting::of_a_hundred_who_give_the_same_one_does,
+            awaiting::of_several_jobs_one_gets_the_recording,
+            awaiting::different_things_at_once_all_count,
+            awaiting::abandoned_jobs_hinder_nobody,
+            awaiting::a_job_that_waits_is_announced,
             leases::a_claimed_job_is_in_progress_under_a_higher_fence,
             leases::an_empty_store_has_nothing_to_claim,
             leases::urgent_jobs_come_first_then_older_ones,
@@ -326,6 +349,18 @@ macro_rules! store_conformance {
             outbox::news_that_nobody_tells_are_found,
             outbox::news_are_listed_page_by_page,
             outbox::a_job_that_is_not_announced_has_no_news,
+            follow_ups::a_job_that_ends_has_a_call_to_be_made,
+            follow_ups::a_job_that_goes_on_calls_nobody,
+            follow_ups::a_job_that_names_nobody_is_followed_by_nothing,
+            follow_ups::a_step_is_taken_once,
+            follow_ups::of_a_hundred_who_take_a_step_one_does,
+            follow_ups::noting_a_call_changes_nothing_else,
+            follow_ups::what_is_due_is_listed_from_its_time_on,
+            follow_ups::a_call_that_was_given_up_is_listed_without_an_instant,
+            follow_ups::a_deletion_follows_the_call,
+            follow_ups::follow_ups_are_listed_page_by_page,
+            follow_ups::a_deleted_job_leaves_nothing_to_follow,
+            follow_ups::a_job_with_news_has_its_call_beside_them,
             queue::a_message_comes_back_as_it_was_appended,
             queue::offsets_grow_from_zero_in_each_topic,
             queue::a_hundred_concurrent_appends_get_a_hundred_offsets,

@@ -7,9 +7,10 @@
 //! - `connect`, `schema`, `statements`, `database`: a session, its tables, what is said to it.
 //! - `race`: how rows change, and what is done when no answer comes.
 //! - `jobs`, `chunks`: a job and its text, in one partition.
-//! - `submit`, `open`, `claim`, `lists`: rows in several partitions, in an order that may be cut.
+//! - `submit`, `supply`, `open`, `claim`, `lists`: rows in several partitions, in an order that may be
+//!   cut.
 //! - `outbox`: which jobs have news to be published.
-//! - `follow_ups`: what jobs wait for, and what follows those that are done.
+//! - `follow_ups`: what follows jobs that are done.
 //! - `deletion`: a job leaves all of them.
 //! - `accounts`, `refresh`, `api_keys`, `queue`, `nodes`: the rest.
 //!
@@ -59,6 +60,7 @@ mod row;
 mod schema;
 mod statements;
 mod submit;
+mod supply;
 
 pub use config::{Agreement, Config, Tls};
 pub use schema::{Migrated, Product};

@@ -71,7 +71,9 @@ pub(crate) fn told(job: &mut Job, told: Told) -> bool {
 
 /// Answers a submission whose identity is there already: a repeat, unless it is somebody else's.
 pub(crate) fn repeated(job: Job, new: &NewJob) -> Result<Submitted, ErrorKind> {
-    if job.owner == new.owner && job.media == new.media.as_ref().map(|media| media.id) {
+    // One without a recording may have got it since.
+    let is_same = new.media.as_ref().is_none_or(|media| job.media == Some(media.id));
+    if job.owner == new.owner && is_same {
         return Ok(Submitted::Existing(job));
     }
     Err(ErrorKind::Conflict)

@@ -1,16 +1,19 @@
 //! What only a store on disk promises: restarts, kills, locks, and files that must be refused.
 #![expect(clippy::unwrap_used, reason = "the steps that tests share stop at the first surprise")]
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use scribed_schemas::callback::{Callback, CallbackStyle, Delivery};
 use scribed_schemas::id::JobId;
-use scribed_store::conformance::{account, at, chunk, claim_at, key, message, new_job};
+use scribed_schemas::job::{Awaits, JobOptions};
+use scribed_store::conformance::{account, at, chunk, claim_at, key, media, message, new_job};
 use scribed_store::{
-    Error, ErrorKind, NewJob, Outcome, SqliteConfig, SqliteStore, Store, Submitted,
+    Error, ErrorKind, NewJob, Outcome, SqliteConfig, SqliteStore, Store, Submitted, Supply,
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -265,7 +268,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let before = fs::read(&path).unwrap();
     let (kind, text) = refused(&path);
     assert_eq!(kind, ErrorKind::Corrupt);
-    let expected = "its schema has version 99 and this program knows versions up to 3";
+    let expected = "its schema has version 99 and this program knows versions up to 4";
     assert!(text.contains(expected) && text.contains(path.to_str().unwrap()), "{text}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
@@ -284,6 +287,74 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_jobs() {
     assert_eq!((job.name.as_str(), job.outbox), ("a talk", None));
     assert!(store.untold(at(1_000), None, 10).await.unwrap().is_empty(), "nobody was told before");
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_database_of_the_third_version_is_brought_up_to_date_with_its_jobs() {
+    let (_folder, path) = fresh();
+    let schema = [
+        include_str!("../../../schemas/sqlite/0001_first.sql"),
+        include_str!("../../../schemas/sqlite/0002_outbox.sql"),
+        include_str!("../../../schemas/sqlite/0003_api_keys.sql"),
+    ];
+    let rows = "INSERT INTO accounts VALUES (1, 'anna', '$argon2id$', 'user', 1, 1, 0, 5, 5);
+        INSERT INTO media VALUES (2, 1, '1/2', 'talk.wav', 'audio/wav', 9, 5);
+        INSERT INTO jobs VALUES (7, 1, 'a talk', 2, 'default', '{\"language\":\"en\"}', 1, 'queued', 0,
+            NULL, NULL, '[]', 0, 0, NULL, 30, '', NULL, NULL, 0, 0, 5, 5, NULL,
+            '{\"pending\":[],\"changes\":1,\"chunks\":0,\"transcript\":false}', 0);
+        INSERT INTO jobs VALUES (8, 1, 'done', NULL, 'default', '{}', 1, 'completed', 0, NULL, NULL, '[]',
+            0, 0, NULL, 30, '', NULL, NULL, 1, 0, 5, 9, 9, NULL, 0)";
+    let ours = "PRAGMA application_id = 1396920898; PRAGMA user_version = 3";
+    run_sql(&path, &format!("{}; {rows}; {ours}", schema.concat()));
+    let store = open(&path);
+    let account = store.account_by_name("anna").await.unwrap().expect("it is still there");
+    assert!(!account.holds_jobs && account.active);
+    let done = store.job(JobId(8)).await.unwrap().unwrap();
+    assert_eq!((done.awaits, done.follow_up), (Awaits::default(), None));
+    assert!(store.follow_ups(None, None, 10).await.unwrap().is_empty());
+    let job = store.claim(claim_at(10)).await.unwrap().expect("it is still queued");
+    assert_eq!((job.id, job.awaits, &job.follow_up), (JobId(7), Awaits::default(), &None));
+    assert!(job.options.callback.is_none() && job.outbox.is_some());
+    store.close().await;
+    assert_eq!(open(&path).job(JobId(7)).await.unwrap(), Some(job));
+}
+
+#[tokio::test]
+async fn what_waits_and_what_follows_is_there_after_a_kill() {
+    let (folder, path) = fresh();
+    let store = open(&path);
+    let callback = Callback {
+        url: "https://example.org/done".to_owned(),
+        style: CallbackStyle::Cielo24,
+        headers: BTreeMap::new(),
+    };
+    let options = JobOptions {
+        callback: Some(callback),
+        delete_after_secs: Some(60),
+        ..JobOptions::default()
+    };
+    let awaits = Awaits { media: true, order: true, authorization: false };
+    for number in 1..=2 {
+        let options = options.clone();
+        let new = NewJob { media: None, awaits, options, ..new_job(number) };
+        store.submit(new).await.unwrap();
+    }
+    let supply =
+        Supply::Media { media: media(1), facts: None, source: None, key: key("talk", "body") };
+    store.supply(JobId(1), supply, at(5)).await.unwrap();
+    store.cancel(JobId(2), at(6)).await.unwrap().unwrap();
+    let tried = Delivery { attempts: 1, ..Delivery::due_at(at(90)) };
+    let noted = store.note_delivery(JobId(2), 0, tried).await.unwrap();
+    let copy = folder.path().join("killed.db");
+    killed(&path, &copy);
+    let store = open(&copy);
+    let waits = store.job(JobId(1)).await.unwrap().unwrap();
+    assert!(waits.awaits.order && !waits.awaits.media);
+    assert_eq!(waits.media, Some(media(1).id));
+    assert_eq!(store.media(media(1).id).await.unwrap(), Some(media(1)));
+    assert_eq!(store.job(JobId(2)).await.unwrap(), noted);
+    assert_eq!(store.follow_ups(Some(at(89)), None, 9).await.unwrap(), []);
+    assert_eq!(store.follow_ups(Some(at(90)), None, 9).await.unwrap(), [JobId(2)]);
 }
 
 #[tokio::test]

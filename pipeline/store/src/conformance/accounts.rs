@@ -18,7 +18,7 @@ pub async fn an_account_comes_back_as_it_was_created(bench: &Bench) {
         role: Role::SworikDeveloper,
         active: false,
         can_interact: false,
-        holds_jobs: false,
+        holds_jobs: true,
         password_epoch: 7,
         updated: at(3),
         ..account(1)
@@ -89,6 +89,21 @@ pub async fn absent_members_of_a_change_stay(bench: &Bench) {
     bench.store.update_account(AccountId(1), change, at(10)).await.unwrap();
     let stored = bench.store.account(AccountId(1)).await.unwrap().unwrap();
     assert_eq!((stored.role, stored.active, stored.can_interact), (Role::Admin, false, false));
+}
+
+/// Whether the jobs of an account are held may change back and forth, by itself and with the rest.
+pub async fn whether_jobs_are_held_changes_like_the_rest(bench: &Bench) {
+    bench.store.create_account(account(1)).await.unwrap();
+    let hold = |holds_jobs| AccountChange { holds_jobs, ..AccountChange::default() };
+    let held = bench.store.update_account(AccountId(1), hold(Some(true)), at(9)).await.unwrap();
+    assert_eq!(held, Account { holds_jobs: true, updated: at(9), ..account(1) });
+    let change = AccountChange { active: Some(false), ..hold(None) };
+    let still = bench.store.update_account(AccountId(1), change, at(10)).await.unwrap();
+    assert!(still.holds_jobs && !still.active);
+    assert_eq!(bench.store.account(AccountId(1)).await.unwrap(), Some(still));
+    bench.store.update_account(AccountId(1), hold(Some(false)), at(11)).await.unwrap();
+    let let_go = bench.store.account_by_name("user-1").await.unwrap().unwrap();
+    assert!(!let_go.holds_jobs && !let_go.active);
 }
 
 /// A new password voids tokens of the epoch before and every refresh family of that account only.

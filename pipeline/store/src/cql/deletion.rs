@@ -79,7 +79,7 @@ impl CqlStore {
         self.leave_lists(job).await?;
         self.update_entry(Entry::of(job), job, Timestamp::default()).await?;
         self.remove_news(job.id, u32::MAX).await?;
-        self.forget_follow_ups(job.id).await?;
+        self.remove_follow_up(job).await?;
         self.forget_draft(job).await?;
         match job.media {
             Some(media) => self.remove_media(media).await,

@@ -14,7 +14,6 @@ use scribed_schemas::time::Timestamp;
 
 use super::CqlStore;
 use super::failure::Failure;
-use super::follow_ups;
 use super::race::Race;
 use super::row::JobRow;
 use crate::error::ErrorKind;
@@ -58,9 +57,8 @@ impl CqlStore {
                 let job = old.job()?;
                 return Ok(self.written(old, job));
             }
-            let mut job = old.job()?;
-            let changes = job.outbox.as_ref().map_or(0, |outbox| outbox.changes);
-            let step = follow_ups::step(&job);
+            let before = old.job()?;
+            let mut job = before.clone();
             let verdict = transition(&mut job);
             if is_remembered && verdict != Ok(true) {
                 self.desk.forget(id);
@@ -69,8 +67,7 @@ impl CqlStore {
             if !verdict? {
                 return Ok(Changed::Left { job, contested: race.is_uncertain() });
             }
-            self.enter_news(changes, &job).await?;
-            self.enter_follow_up(step, &job).await?;
+            self.enter_before(&before, &job).await?;
             let new = JobRow::of(&job, old.stored_end, race.op)?;
             self.desk.forget(id);
             let answer = self.db.change(&self.db.say.save_job, new.change(&old)).await;
@@ -78,6 +75,14 @@ impl CqlStore {
                 return Ok(self.written(new, job));
             }
         }
+    }
+
+    /// Enters a change wherever others look for what comes of it, before it is made.
+    async fn enter_before(&self, before: &Job, job: &Job) -> Result<(), Failure> {
+        let changes = before.outbox.as_ref().map_or(0, |outbox| outbox.changes);
+        self.enter_news(changes, job).await?;
+        self.enter_sleeping(before, job).await?;
+        self.enter_follow_up(before, job).await
     }
 
     /// Changes a job whose lease the caller holds.

@@ -2,9 +2,14 @@
 //!
 //! ```text
 //! submit: job row ─► entry ─► lists ─► answer        an entry always has its job
+//! supply: sleeping entry ─► job row ─► entry awake   of a job that waited for something before
 //! claim:  entries of both priorities, all shards, merged by age ─► the job's row decides
 //! end:    job row ─► entry removed                   one that stayed is removed when next seen
 //! ```
+//!
+//! A job that still waits for its recording or its order has no entry: however many are abandoned so, no
+//! claim walks over them. It is entered by the change that gives it the last thing, and before it: a host
+//! that dies in between leaves an entry that others look at a minute later, never a job that nobody finds.
 //!
 //! An entry is a hint where to look, never the truth about its job. Its `wake` says before which
 //! instant there is nothing to claim: the end of a lease, or of a pause. A wrong one costs a look at
@@ -79,17 +84,30 @@ pub(super) fn mixed(id: JobId) -> u64 {
 }
 
 impl CqlStore {
-    /// Enters a job that is not done; a repeat changes nothing that matters.
+    /// Enters a job that is not done; a repeat changes nothing that matters. One that waits for
+    /// something is entered with its owner only.
     pub(super) async fn enter_open(&self, job: &Job) -> Result<(), Failure> {
-        let entry = Entry::of(job);
-        self.places.reach(entry);
         let say = &self.db.say;
         let of_owner = (job.owner.0, job.created.0, job.id.0);
-        tokio::try_join!(
-            self.db.write(&say.add_open, entry.key()),
-            self.db.write(&say.add_owner_open, of_owner),
-        )?;
+        let of_owner = self.db.write(&say.add_owner_open, of_owner);
+        if !job.awaits.is_nothing() {
+            return of_owner.await;
+        }
+        let entry = Entry::of(job);
+        self.places.reach(entry);
+        tokio::try_join!(self.db.write(&say.add_open, entry.key()), of_owner)?;
         Ok(())
+    }
+
+    /// Enters a job that is about to get the last thing it waited for, to be looked at in a minute: it
+    /// is woken as soon as it has it.
+    pub(super) async fn enter_sleeping(&self, before: &Job, job: &Job) -> Result<(), Failure> {
+        if before.awaits.is_nothing() || !job.awaits.is_nothing() {
+            return Ok(());
+        }
+        let entry = Entry::of(job);
+        self.places.reach(entry);
+        self.set_aside(entry, job.updated).await
     }
 
     /// Notes in the open list what became of a job: gone, or nothing to claim before an instant.
@@ -121,6 +139,7 @@ impl CqlStore {
         let wake = match (job.state, &job.lease) {
             (JobState::InProgress, Some(lease)) => lease.until.0,
             (state, _) if state.is_claimable() => job.not_before.0,
+            // Entered by a host that has not given it the last thing yet, and perhaps never will.
             _ => return self.set_aside(entry, now).await,
         };
         self.wake_at(entry, wake).await

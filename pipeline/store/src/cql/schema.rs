@@ -7,7 +7,8 @@
 //!                                                   └ until all are there ─► give the lock back
 //! ```
 //!
-//! Each statement may be repeated, so a host that dies half-way only leaves the rest to the next.
+//! Each statement may be repeated, so a host that dies half-way only leaves the rest to the next. One that
+//! adds a column is, since it is not sent where the column is there.
 
 use std::fmt;
 use std::time::Duration;
@@ -299,7 +300,7 @@ impl Schema<'_> {
         let done = usize::try_from(self.version().await?).unwrap_or(usize::MAX);
         for (migration, number) in MIGRATIONS.iter().zip(1_i32..).skip(done) {
             for statement in statements(migration) {
-                change_schema(self.session, &statement).await?;
+                self.run_statement(&statement).await?;
                 if !self.keep_lock(holder).await? {
                     let why = "the lock of the schema was lost on the way; start again";
                     return Err(Failure::because(ErrorKind::Unavailable, why));
@@ -313,6 +314,32 @@ impl Schema<'_> {
             tracing::info!(version = number, keyspace = self.keyspace, "the schema has changed");
         }
         Ok(())
+    }
+
+    /// Runs a statement of a step, unless it adds a column that is there.
+    ///
+    /// `ScyllaDB` does not know `ADD IF NOT EXISTS`, and adding a column twice is refused everywhere.
+    async fn run_statement(&self, statement: &str) -> Result<(), Failure> {
+        let Some((table, column)) = added_column(statement) else {
+            return change_schema(self.session, statement).await;
+        };
+        if self.has_column(table, column).await? {
+            return Ok(());
+        }
+        let added = change_schema(self.session, statement).await;
+        // A host that died may have added it on a node that did not tell the others yet.
+        match added {
+            Err(_) if self.has_column(table, column).await? => Ok(()),
+            added => added,
+        }
+    }
+
+    /// Returns whether a table has a column.
+    async fn has_column(&self, table: &str, column: &str) -> Result<bool, Failure> {
+        let query = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? \
+             AND table_name = ? AND column_name = ?";
+        let found = self.session.query_unpaged(query, (self.keyspace, table, column)).await?;
+        Ok(found.into_rows_result()?.rows_num() > 0)
     }
 
     /// Runs a conditional statement and returns whether its condition held.
@@ -361,6 +388,21 @@ fn statements(migration: &str) -> Vec<String> {
     statements.map(str::to_owned).collect()
 }
 
+/// Returns table and column of a statement that adds one column and does nothing else.
+fn added_column(statement: &str) -> Option<(&str, &str)> {
+    let words: Vec<&str> = statement.split_whitespace().collect();
+    let is_word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    match words[..] {
+        ["ALTER", "TABLE", table, "ADD", column, kind]
+        | ["ALTER", "TABLE", table, "ADD", column, kind, "static"]
+            if is_word(column) && is_word(kind) =>
+        {
+            Some((table, column))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,7 +416,27 @@ mod tests {
     #[test]
     fn every_statement_of_every_migration_may_be_repeated() {
         for statement in MIGRATIONS.iter().flat_map(|migration| statements(migration)) {
-            assert!(statement.contains("IF NOT EXISTS"), "{statement}");
+            // A column is looked up before it is added.
+            let is_repeatable =
+                statement.contains("IF NOT EXISTS") || added_column(&statement).is_some();
+            assert!(is_repeatable, "{statement}");
+        }
+    }
+
+    #[test]
+    fn only_a_statement_that_adds_one_column_is_one_that_may_be_passed_over() {
+        assert_eq!(added_column("ALTER TABLE jobs ADD mood text"), Some(("jobs", "mood")));
+        let in_two_lines = "ALTER TABLE jobs\n ADD mood text static";
+        assert_eq!(added_column(in_two_lines), Some(("jobs", "mood")));
+        for other in [
+            "ALTER TABLE jobs ADD mood text, colour text",
+            "ALTER TABLE jobs ADD (mood text)",
+            "ALTER TABLE jobs ADD mood map<text, text>",
+            "ALTER TABLE jobs DROP mood",
+            "ALTER TABLE jobs WITH gc_grace_seconds = 1",
+            "CREATE TABLE IF NOT EXISTS a (b int PRIMARY KEY)",
+        ] {
+            assert_eq!(added_column(other), None, "{other}");
         }
     }
 }

@@ -151,8 +151,8 @@ const JOB: &str = "SELECT DISTINCT id, owner, name, media, pipeline, options, pr
      error_count, fault, facts, warnings, progress_frames, ready_chunks, stored_end, \
      planned_chunks, chunk_limit_secs, description, lease_holder, lease_until, fence, not_before, \
      created, updated, finished, outbox, awaits, follow_up, op FROM jobs WHERE id = :id";
-const ACCOUNT: &str = "SELECT id, username, password_hash, role, active, can_interact, \
-     holds_jobs, password_epoch, created, updated, logins, op FROM accounts WHERE id = :id";
+const ACCOUNT: &str = "SELECT id, username, password_hash, role, active, can_interact, holds_jobs, \
+     password_epoch, created, updated, logins, op FROM accounts WHERE id = :id";
 const ACCOUNT_NAME: &str = "SELECT account, op FROM account_names WHERE username = :username";
 const FAMILY: &str = "SELECT account, current, previous, exchanged, expires, revoked, logins, op \
      FROM refresh_families WHERE id = :id";
@@ -168,13 +168,12 @@ statements! {
     /// Makes an account where there is none; `logins` stays, since logins may come before it.
     create_account: change = "UPDATE accounts SET username = :username, \
         password_hash = :password_hash, role = :role, active = :active, \
-        can_interact = :can_interact, holds_jobs = :holds_jobs, \
-        password_epoch = :password_epoch, created = :created, \
-        updated = :updated, op = :op WHERE id = :id IF username = NULL";
+        can_interact = :can_interact, holds_jobs = :holds_jobs, password_epoch = :password_epoch, \
+        created = :created, updated = :updated, op = :op WHERE id = :id IF username = NULL";
     save_account: change = "UPDATE accounts SET password_hash = :password_hash, role = :role, \
         active = :active, can_interact = :can_interact, holds_jobs = :holds_jobs, \
-        password_epoch = :password_epoch, \
-        updated = :updated, logins = :logins, op = :op WHERE id = :id IF op = :expected";
+        password_epoch = :password_epoch, updated = :updated, logins = :logins, op = :op \
+        WHERE id = :id IF op = :expected";
     remove_account: change = "DELETE FROM accounts WHERE id = :id IF op = :expected";
     first_logins: change = "UPDATE accounts SET logins = :logins, op = :op WHERE id = :id \
         IF op = NULL";
@@ -233,16 +232,15 @@ statements! {
         chunk_limit_secs = :chunk_limit_secs, description = :description, \
         lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence, \
         not_before = :not_before, created = :created, updated = :updated, finished = :finished, \
-        outbox = :outbox, awaits = :awaits, follow_up = :follow_up, \
-        op = :op WHERE id = :id IF op = NULL";
-    save_job: change = "UPDATE jobs SET media = :media, options = :options, \
-        priority = :priority, state = :state, error_count = :error_count, \
-        fault = :fault, facts = :facts, warnings = :warnings, \
-        progress_frames = :progress_frames, planned_chunks = :planned_chunks, \
+        outbox = :outbox, awaits = :awaits, follow_up = :follow_up, op = :op WHERE id = :id \
+        IF op = NULL";
+    save_job: change = "UPDATE jobs SET media = :media, options = :options, priority = :priority, \
+        state = :state, error_count = :error_count, fault = :fault, facts = :facts, \
+        warnings = :warnings, progress_frames = :progress_frames, planned_chunks = :planned_chunks, \
         lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence, \
         not_before = :not_before, updated = :updated, finished = :finished, \
-        outbox = :outbox, awaits = :awaits, follow_up = :follow_up, \
-        op = :op WHERE id = :id IF op = :expected";
+        outbox = :outbox, awaits = :awaits, follow_up = :follow_up, op = :op WHERE id = :id \
+        IF op = :expected";
     /// First half of a stored chunk.
     save_chunk_count: change = "UPDATE jobs SET ready_chunks = :ready_chunks, \
         stored_end = :stored_end, description = :description, updated = :updated, op = :op \
@@ -257,8 +255,8 @@ statements! {
     remove_job: change = "DELETE owner, name, media, pipeline, options, priority, state, \
         error_count, fault, facts, warnings, progress_frames, ready_chunks, stored_end, \
         planned_chunks, chunk_limit_secs, description, lease_holder, lease_until, fence, \
-        not_before, created, updated, finished, outbox, awaits, follow_up, op FROM jobs WHERE id = :id \
-        IF op = :expected";
+        not_before, created, updated, finished, outbox, awaits, follow_up, op FROM jobs \
+        WHERE id = :id IF op = :expected";
     /// Agreed, since a chunk is stored or not by what this says.
     chunk: agreed = "SELECT segments FROM jobs WHERE id = :id AND number = :number";
     chunks: documents = "SELECT number, ready_chunks, segments FROM jobs WHERE id = :id \
@@ -307,12 +305,12 @@ statements! {
         AND number < :end";
 
     // --- what follows a job -----------------------------------------------------------------
-    follow_ups: read = "SELECT id, step, due FROM follow_ups WHERE shard = :shard AND id > :after \
-        LIMIT :max";
+    follow_ups: scan = "SELECT id, step, due FROM follow_ups WHERE shard = :shard \
+        AND due <= :latest";
     add_follow_up: write = "INSERT INTO follow_ups (shard, id, step, due) \
         VALUES (:shard, :id, :step, :due)";
-    remove_follow_ups: write = "DELETE FROM follow_ups WHERE shard = :shard AND id = :id \
-        AND step < :end";
+    remove_follow_up: write = "DELETE FROM follow_ups WHERE shard = :shard AND id = :id \
+        AND step = :step AND due = :due";
 
     // --- lists ------------------------------------------------------------------------------
     /// The count of the bucket is void from now on, if it had one.

@@ -8,7 +8,8 @@
 //! Each row says enough for whoever comes next to go on: a repeat finds its key and makes the job
 //! under the very id that stands there; another submission of an owner that finds the draft of a
 //! missing job makes that job first. A job is accepted once it is in the open list; one without an
-//! entry was never answered for, and whoever refers to it enters it.
+//! entry was never answered for, and whoever refers to it enters it. One that waits for its recording or
+//! its order is entered there by whoever gives it that, see `supply`.
 
 use scribed_schemas::id::{AccountId, JobId, MediaId};
 use scribed_schemas::job::Job;

@@ -79,9 +79,10 @@ pub(super) const UNTOLD: &str = "SELECT id FROM jobs
      WHERE has_news = 1 AND state <> 'in_progress' AND id > ?1 AND updated <= ?2
      ORDER BY id LIMIT ?3";
 
-/// Jobs behind ?1 with something that is to follow and is due at ?2; walks `jobs_follow_up` alone.
-pub(super) const FOLLOW_UPS: &str = "SELECT id FROM jobs
-     WHERE follow_up_due IS NOT NULL AND id > ?1 AND follow_up_due <= ?2 ORDER BY id LIMIT ?3";
+/// Jobs behind ?1 with something that is to follow and is due at ?2; reads those entries of
+/// `jobs_follow_up` and sorts them, since few are due and many may be open.
+pub(super) const FOLLOW_UPS: &str = "SELECT id FROM jobs INDEXED BY jobs_follow_up
+     WHERE follow_up_due IS NOT NULL AND follow_up_due <= ?2 AND id > ?1 ORDER BY id LIMIT ?3";
 
 /// The newest job of an owner that is not done.
 pub(super) const ACTIVE: &str = "SELECT id FROM jobs WHERE owner = ?1 AND finished IS NULL
@@ -428,7 +429,7 @@ mod tests {
         check(PAGE_OF_OWNER, "USING COVERING INDEX jobs_by_owner (owner=?)");
         check(SINCE, "USING INDEX jobs_by_owner (owner=? AND created>? AND created<?)");
         check(UNTOLD, "USING INDEX jobs_untold (id>?)");
-        check(FOLLOW_UPS, "USING COVERING INDEX jobs_follow_up (id>?)");
+        check(FOLLOW_UPS, "USING COVERING INDEX jobs_follow_up (follow_up_due");
         check(ACTIVE, "USING INDEX jobs_open (owner=?)");
         check(CHUNKS, "(job=? AND number>? AND number<?)");
         check(NUMBERS, "USING COVERING INDEX sqlite_autoindex_chunks_1 (job=? AND number>?)");

@@ -48,7 +48,8 @@ pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
 pub(super) fn save_account(db: &Connection, account: &Account) -> rusqlite::Result<usize> {
     db.prepare_cached(
         "UPDATE accounts SET password_hash = :password_hash, role = :role, active = :active,
-            can_interact = :can_interact, holds_jobs = :holds_jobs, password_epoch = :password_epoch, updated = :updated
+            can_interact = :can_interact, holds_jobs = :holds_jobs,
+            password_epoch = :password_epoch, updated = :updated
          WHERE id = :id",
     )?
     .execute(named_params! {
@@ -130,8 +131,8 @@ pub(super) fn insert_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> 
          VALUES (:id, :owner, :name, :media, :pipeline, :options, :priority, :state, :error_count,
             :fault, :facts, :warnings, :progress_frames, :ready_chunks, :planned_chunks,
             :chunk_limit_secs, :description, :lease_holder, :lease_until, :fence, :not_before,
-            :created, :updated, :finished, :outbox, :has_news,
-            :awaits, :follow_up, :follow_up_due)",
+            :created, :updated, :finished, :outbox, :has_news, :awaits, :follow_up,
+            :follow_up_due)",
     )?
     .execute(named_params! {
         ":id": job.id.0,
@@ -170,8 +171,9 @@ pub(super) fn insert_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> 
 pub(super) fn save_job(db: &Connection, job: &Job) -> rusqlite::Result<usize> {
     let (holder, until) = lease(job);
     db.prepare_cached(
-        "UPDATE jobs SET media = :media, options = :options, priority = :priority, state = :state, error_count = :error_count, fault = :fault,
-            facts = :facts, warnings = :warnings, progress_frames = :progress_frames, ready_chunks = :ready_chunks,
+        "UPDATE jobs SET media = :media, options = :options, priority = :priority, state = :state,
+            error_count = :error_count, fault = :fault, facts = :facts, warnings = :warnings,
+            progress_frames = :progress_frames, ready_chunks = :ready_chunks,
             planned_chunks = :planned_chunks, description = :description,
             lease_holder = :lease_holder, lease_until = :lease_until, fence = :fence,
             not_before = :not_before, updated = :updated, finished = :finished,

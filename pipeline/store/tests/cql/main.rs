@@ -4,6 +4,7 @@
 //! Without it nothing is tested here, and one line says so.
 #![expect(clippy::unwrap_used, reason = "the steps that tests share stop at the first surprise")]
 
+mod follow_ups;
 mod hosts;
 mod nodes;
 mod pool;
@@ -12,6 +13,7 @@ mod schema;
 mod security;
 mod silence;
 mod submissions;
+mod supply;
 
 use std::io::Write as _;
 

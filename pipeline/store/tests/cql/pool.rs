@@ -96,11 +96,21 @@ pub(crate) fn config(keyspace: &str) -> Option<CqlConfig> {
     })
 }
 
-/// Removes a keyspace that a test made for itself.
-pub(crate) async fn drop_keyspace(keyspace: &str) {
+/// Runs statements one after the other, in a keyspace if there is one to name.
+pub(crate) async fn run(keyspace: Option<&str>, statements: &[&str]) {
     let nodes = addresses().unwrap();
     let session = SessionBuilder::new().known_nodes(nodes).build().await.unwrap();
-    rows(&session, &format!("DROP KEYSPACE {keyspace}")).await;
+    if let Some(keyspace) = keyspace {
+        session.use_keyspace(keyspace, false).await.unwrap();
+    }
+    for statement in statements {
+        rows(&session, statement).await;
+    }
+}
+
+/// Removes a keyspace that a test made for itself.
+pub(crate) async fn drop_keyspace(keyspace: &str) {
+    run(None, &[&format!("DROP KEYSPACE {keyspace}")]).await;
 }
 
 /// Returns an empty keyspace, if there is a database.
@@ -124,6 +134,7 @@ async fn open(number: usize) -> Slot {
     let mut hasher = DefaultHasher::new();
     include_str!("../../../../schemas/cql/0001_first.cql").hash(&mut hasher);
     include_str!("../../../../schemas/cql/0002_api_keys.cql").hash(&mut hasher);
+    include_str!("../../../../schemas/cql/0003_follow_ups.cql").hash(&mut hasher);
     let keyspace = format!("scribed_test_{:08x}_{number}", hasher.finish() >> 32);
     let config = config(&keyspace).unwrap();
     let store = CqlStore::open(&config).await.unwrap();
