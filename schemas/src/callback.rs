@@ -65,8 +65,11 @@ impl FollowUp {
             let micros = i64::try_from(secs).unwrap_or(i64::MAX).saturating_mul(1_000_000);
             Timestamp(now.0.saturating_add(micros))
         });
-        (delivery.is_some() || delete_at.is_some())
-            .then_some(Self { steps: 0, delivery, delete_at })
+        (delivery.is_some() || delete_at.is_some()).then_some(Self {
+            steps: 0,
+            delivery,
+            delete_at,
+        })
     }
 
     /// Returns when something is next to be done; none when nothing is, unless somebody asks for it.

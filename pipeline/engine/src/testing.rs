@@ -14,7 +14,7 @@ use scribed_media::{Inbox, MediaStore, MemoryMedia};
 use scribed_outbound::Outbound;
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, IdGenerator, JobId, MediaId};
-use scribed_schemas::job::{Awaits, Job, JobOptions, JobState, Priority};
+use scribed_schemas::job::{Job, JobOptions, JobState, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
 use scribed_store::{MemoryStore, Store, Submitted};
@@ -289,7 +289,7 @@ pub(crate) fn a_job() -> Job {
         updated: START,
         finished: None,
         outbox: None,
-        awaits: Awaits::default(),
+        awaits: scribed_schemas::job::Awaits::default(),
         follow_up: None,
     }
 }

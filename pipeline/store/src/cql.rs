@@ -34,8 +34,7 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::store::{
     AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
-    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied,
-    Supply,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied, Supply,
 };
 
 mod accounts;

@@ -20,8 +20,7 @@ use scribed_schemas::transcript::Segments;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
     AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
-    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied,
-    Supply,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied, Supply,
 };
 
 /// A store whose calls fail where it was told so.

@@ -24,8 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::store::{
     AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
-    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied,
-    Supply,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied, Supply,
 };
 use crate::transition;
 

@@ -5,8 +5,8 @@
 //! machine.
 
 use scribed_schemas::account::Account;
-use scribed_schemas::id::AccountId;
 use scribed_schemas::callback::{Delivery, FollowUp};
+use scribed_schemas::id::AccountId;
 use scribed_schemas::job::{Job, JobOptions, JobState, Lease};
 use scribed_schemas::outbox::{Outbox, Told};
 use scribed_schemas::time::Timestamp;

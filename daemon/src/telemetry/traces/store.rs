@@ -17,8 +17,8 @@ use scribed_schemas::time::Timestamp;
 use scribed_schemas::transcript::Segments;
 use scribed_store::{
     AccountChange, Backlog, ClaimRequest, Deleted, ErrorKind, FactsNote, JobPage, NewJob, Outcome,
-    PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation, Store, Submitted, Supplied,
-    Supply,
+    PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result, Rotation, Store, Submitted,
+    Supplied, Supply,
 };
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};

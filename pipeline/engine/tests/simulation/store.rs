@@ -15,8 +15,7 @@ use scribed_schemas::transcript::Segments;
 use scribed_store::{
     AccountChange, Backlog, ClaimRequest, Deleted, Error, ErrorKind, FactsNote, JobPage,
     MemoryStore, NewJob, Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Result,
-    Rotation, Store, Submitted, Supplied,
-    Supply,
+    Rotation, Store, Submitted, Supplied, Supply,
 };
 
 use crate::life::Access::{Read, Write};

@@ -109,10 +109,8 @@ impl CqlStore {
                     self.db.change(&say.take_key, values).await
                 }
             };
-            // Whatever happened, the row is looked at again: it ends only when it is this job's.
-            if !race.settled(answer).await? {
-                continue;
-            }
+            // Whether that happened or not, the row is looked at again: it ends when it is this job's.
+            race.settled(answer).await?;
         }
     }
 

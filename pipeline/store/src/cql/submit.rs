@@ -105,9 +105,7 @@ impl CqlStore {
         let row = self.create_job(&draft).await?;
         let is_ours = row.op == draft.op();
         let job = row.job()?;
-        if !is_ours
-            && let Some(media) = media_is_new.filter(|media| job.media != Some(*media))
-        {
+        if !is_ours && let Some(media) = media_is_new.filter(|media| job.media != Some(*media)) {
             self.remove_media(media).await?;
         }
         if !is_ours {
