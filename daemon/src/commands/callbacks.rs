@@ -50,7 +50,11 @@ async fn answer(store: &dyn Store, ask: &Callbacks) -> Result<ExitCode, Failure>
     match ask {
         Callbacks::List { dead, limit, listing } => {
             let rows = rows(store, *dead, *limit).await?;
-            if listing.json { output::json(&rows)? } else { list(&rows) }
+            if listing.json {
+                output::json(&rows)?
+            } else {
+                list(&rows)
+            }
             Ok(ExitCode::SUCCESS)
         }
         Callbacks::Retry(Owed { jobs, all }) => {

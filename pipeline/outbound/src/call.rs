@@ -83,7 +83,11 @@ pub struct Answered(StatusCode);
 impl std::fmt::Display for Answered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the receiver answered {}", self.0)?;
-        if is_redirect(self.0) { f.write_str(", a redirect, and calls follow none") } else { Ok(()) }
+        if is_redirect(self.0) {
+            f.write_str(", a redirect, and calls follow none")
+        } else {
+            Ok(())
+        }
     }
 }
 

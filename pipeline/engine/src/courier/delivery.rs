@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn other_settings_are_kept_to() {
-        let settings = |attempts, span_secs| Callbacks { attempts, span_secs, ..Callbacks::default() };
+        let settings =
+            |attempts, span_secs| Callbacks { attempts, span_secs, ..Callbacks::default() };
         assert_eq!(pauses(&settings(1, 60)), []);
         assert_eq!(pauses(&settings(0, 60)), [], "once is the least");
         let one = pauses(&settings(2, 100));

@@ -13,7 +13,8 @@ use scribed_schemas::event::STATES;
 use scribed_schemas::id::{AccountId, JobId};
 use scribed_schemas::job::{Job, JobOptions, JobState};
 use scribed_schemas::secret::Secret;
-use scribed_store::{Calls as Which, ErrorKind, FaultyStore, MemoryStore, PlannedFault, Store, When};
+use scribed_store::faulty::{Calls as Which, PlannedFault, When};
+use scribed_store::{ErrorKind, FaultyStore, MemoryStore, Store};
 use serde_json::Value;
 
 mod receiver;
@@ -262,7 +263,11 @@ async fn a_crash_in_the_middle_of_a_call_loses_and_charges_nothing() {
     let running = place.bench.start();
     receiver.until(1).await;
     let noted = call(&place.bench.job(id).await).expect("it is kept").clone();
-    assert_eq!((noted.attempts, noted.state), (1, DeliveryState::Pending), "noted before it is made");
+    assert_eq!(
+        (noted.attempts, noted.state),
+        (1, DeliveryState::Pending),
+        "noted before it is made"
+    );
     assert_eq!(noted.due.since(place.bench.engine.now()), HOLD);
     running.crash().await;
     let place = Place { bench: place.bench.restarted(), ..place };
