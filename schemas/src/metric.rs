@@ -72,7 +72,7 @@ metrics! {
     DEAD_LETTERS = "scribed_dead_letters_total", Counter, ["reason"],
         "Events and jobs that this host gave up, by reason.";
     CALLBACKS = "scribed_callbacks_total", Counter, ["outcome"],
-        "Tries of this host at calling who is told of a job's end: delivered, failed, given_up.";
+        "Tries of this host at calling who is to be told of the end of a job, by what came of them.";
     CALLBACKS_OPEN = "scribed_callbacks_open", Gauge, ["state"],
         "Calls that are still to be made (pending), and that were given up (dead), of the whole cluster.";
     STORE_ERRORS = "scribed_store_errors_total", Counter, ["kind"],

@@ -51,9 +51,9 @@ async fn answer(store: &dyn Store, ask: &Callbacks) -> Result<ExitCode, Failure>
         Callbacks::List { dead, limit, listing } => {
             let rows = rows(store, *dead, *limit).await?;
             if listing.json {
-                output::json(&rows)?
+                output::json(&rows)?;
             } else {
-                list(&rows)
+                list(&rows);
             }
             Ok(ExitCode::SUCCESS)
         }

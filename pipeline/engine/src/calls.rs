@@ -99,7 +99,9 @@ impl CallKey {
 fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     // It takes keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().to_vec()
 }
 

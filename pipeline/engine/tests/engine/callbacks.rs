@@ -70,7 +70,7 @@ impl Place {
     }
 
     /// Waits until the call of a job meets a condition.
-    async fn until(&self, id: JobId, is_met: impl Fn(&Delivery) -> bool) -> Delivery {
+    async fn until(&self, id: JobId, is_met: impl Fn(&Delivery) -> bool + Send + Sync) -> Delivery {
         let is_so = |job: &Job| call(job).is_some_and(&is_met);
         call(&self.bench.until(id, is_so).await).expect("it is there").clone()
     }

@@ -127,13 +127,13 @@ async fn serve(
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    let mut heard = parse(&String::from_utf8_lossy(&head));
-    let length = heard.headers.get("content-length").map_or(0, |l| l.parse().expect("a number"));
-    heard.body = vec![0; length];
-    stream.read_exact(&mut heard.body).await?;
+    let mut said = parse(&String::from_utf8_lossy(&head));
+    let length = said.headers.get("content-length").map_or(0, |l| l.parse().expect("a number"));
+    said.body = vec![0; length];
+    stream.read_exact(&mut said.body).await?;
     let number = {
         let mut all = seen.heard.lock().expect("no test panics with it");
-        all.push(heard);
+        all.push(said);
         all.len() - 1
     };
     seen.more.notify_one();
