@@ -14,9 +14,7 @@ use super::id;
 
 /// What the names of custom metadata begin with, among the particulars of a job.
 const CUSTOM_METADATA: &str = "custom_metadata.";
-/// Where the particulars have the fidelity that was ordered, which names what came of it.
-const FIDELITY: &str = "fidelity";
-/// What came of a job that says nothing of that.
+/// The name of the only version of a transcript that there is.
 const FINAL: &str = "FINAL";
 
 /// Makes the call that tells of the end of a job.
@@ -28,13 +26,12 @@ pub(crate) fn notice(job: &Job, callback: &Callback) -> Call {
 
 /// Returns what a tag stands for, if it is one.
 fn value(job: &Job, tag: &str) -> Option<String> {
-    let particulars = &job.options.particulars;
     match tag {
         "job_id" => Some(id::job(job.id)),
         "job_name" => Some(job.name.clone()),
         "elementlist_version" => Some(instant(job.finished.unwrap_or(job.updated))),
-        "iwp_name" => Some(particulars.get(FIDELITY).map_or(FINAL, String::as_str).to_owned()),
-        other => particulars.get(&format!("{CUSTOM_METADATA}{other}")).cloned(),
+        "iwp_name" => Some(FINAL.to_owned()),
+        other => job.options.particulars.get(&format!("{CUSTOM_METADATA}{other}")).cloned(),
     }
 }
 
@@ -66,11 +63,11 @@ fn encoded(text: &str) -> String {
     text.bytes().map(letter).collect()
 }
 
-/// Writes an instant as RFC 3339 with microseconds.
+/// Writes an instant as the surface names versions: in UTC with microseconds, and without saying so.
 fn instant(at: Timestamp) -> String {
     // Only an instant outside the years -9999 to 9999 has no text.
     let at = jiff::Timestamp::from_microsecond(at.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+    at.strftime("%Y-%m-%dT%H:%M:%S.%6f").to_string()
 }
 
 #[cfg(test)]
@@ -87,7 +84,7 @@ mod tests {
             "id": 42, "owner": 1, "name": "a talk/ü?&{job_id}", "media": null,
             "pipeline": "default", "priority": "standard", "state": "completed",
             "options": { "particulars": {
-                "fidelity": "PREMIUM", "custom_metadata.desk": "7 b", "custom_metadata.job_id": "no"
+                "custom_metadata.desk": "7 b", "custom_metadata.job_id": "no"
             } },
             "error_count": 0, "fault": null, "facts": null, "warnings": [], "progress_frames": 0,
             "ready_chunks": 1, "planned_chunks": 1, "chunk_limit_secs": 30, "description": "",
@@ -118,7 +115,7 @@ mod tests {
         );
         check(
             "https://example.org/?v={elementlist_version}&i={iwp_name}&d={desk}",
-            "https://example.org/?v=2018-05-05T23%3A23%3A22.290000Z&i=PREMIUM&d=7%20b",
+            "https://example.org/?v=2018-05-05T23%3A23%3A22.290000&i=FINAL&d=7%20b",
         );
     }
 

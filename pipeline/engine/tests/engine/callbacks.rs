@@ -39,8 +39,12 @@ impl Place {
     }
 
     async fn with(callbacks: Callbacks, receivers: &[&Receiver]) -> Self {
-        let callbacks = Callbacks { look_interval_ms: 5, hold_secs: 60, ..callbacks };
-        let config = Config { callbacks, unavailable_backoff_secs: 1, ..Config::default() };
+        Self::over(Config { callbacks, ..Config::default() }, receivers).await
+    }
+
+    async fn over(config: Config, receivers: &[&Receiver]) -> Self {
+        let callbacks = Callbacks { look_interval_ms: 5, hold_secs: 60, ..config.callbacks };
+        let config = Config { callbacks, unavailable_backoff_secs: 1, ..config };
         let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new())));
         let clock = Arc::new(ManualClock::default());
         let outbound = scribed_outbound::Config {
@@ -156,28 +160,17 @@ async fn every_end_is_told() {
 #[tokio::test]
 async fn where_nothing_is_published_the_end_is_told_all_the_same() {
     let receiver = Receiver::always(200).await;
-    let place = Place::new(&[&receiver]).await;
-    let id = place.submit("one", receiver.callback()).await;
-    let mut job = place.bench.job(id).await;
-    assert!(job.outbox.is_some());
     // As with the embedded bus.
-    let config = Config { publish: Some(false), ..place.bench.engine.config().clone() };
-    let quiet = Bench::with(config, Arc::clone(&place.store) as Arc<dyn Store>);
-    let outbound = scribed_outbound::Config {
-        allowed_networks: vec!["127.0.0.1".parse().expect("an address")],
-        ports: vec![receiver.address.port()],
-        ..scribed_outbound::Config::default()
-    };
-    let quiet = quiet.with_outbound(&outbound).with_clock(Arc::clone(&place.clock) as _);
-    let place = Place { bench: quiet, ..place };
+    let config = Config { publish: Some(false), ..Config::default() };
+    let place = Place::over(config, &[&receiver]).await;
     let id = place.submit("one", receiver.callback()).await;
     let running = place.bench.start();
     place.until_state(id, DeliveryState::Delivered).await;
     running.stop().await;
-    job = place.bench.job(id).await;
-    let heard = receiver.heard().into_iter().find(|heard| heard.id() == Delivery::id(id));
-    let told = heard.expect("it was called").document();
-    assert_eq!((job.outbox, &told["state"]), (None, &"completed".into()));
+    assert_eq!(place.bench.job(id).await.outbox, None);
+    let [heard] = &receiver.heard()[..] else { panic!("it is called once") };
+    let told = heard.document();
+    assert_eq!(told["state"], "completed");
     assert_eq!(told["id"], format!("{id}:completed"));
 }
 
@@ -191,7 +184,10 @@ async fn a_receiver_in_trouble_is_called_again_with_growing_pauses_and_then_give
     for attempt in 1..8 {
         let failed = place.until(id, |c| c.attempts == attempt && c.failure.is_some()).await;
         assert_eq!(failed.state, DeliveryState::Pending);
-        assert_eq!(failed.failure.as_deref(), Some("the receiver answered 500 Said"));
+        assert_eq!(
+            failed.failure.as_deref(),
+            Some("the receiver answered 500 Internal Server Error")
+        );
         let pause = failed.due.since(place.bench.engine.now());
         pauses.push(pause);
         // A moment before its time nobody is called.
