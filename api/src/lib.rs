@@ -4,6 +4,7 @@
 //! - `surface/` has one folder per documented API and one file per endpoint.
 //! - `routes.rs` puts them together; `ENDPOINTS` lists them.
 //! - `extract.rs`, `validate.rs`, `limits.rs` read requests; `answer.rs` makes answers.
+//! - `callbacks.rs` says what whoever is told of the end of a job hears.
 //! - `recording.rs` takes recordings in, for every surface that does.
 //! - `auth/` knows who calls, `rate.rs` how often; `server.rs` is the accept loop with its timers and
 //!   limits.
@@ -14,6 +15,7 @@
 
 mod answer;
 mod auth;
+mod callbacks;
 pub mod config;
 mod extract;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -40,6 +42,7 @@ pub use crate::auth::admin::{ADMIN, AdminAccount, AdminError, ensure_admin};
 pub use crate::auth::api_key::FreshKey;
 pub use crate::auth::password::{HashError, hash_password};
 pub use crate::auth::secret::Secrets;
+pub use crate::callbacks::SurfaceForms;
 pub use crate::config::Config;
 pub use crate::routes::{ENDPOINTS, Endpoint};
 pub use crate::server::serve;

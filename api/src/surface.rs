@@ -1,5 +1,6 @@
 //! The documented APIs, one folder each.
 
+pub(crate) mod cielo24;
 pub(crate) mod revai;
 pub(crate) mod transcriptions;
 

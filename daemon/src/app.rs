@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use scribed_api::{AdminAccount, Api};
-use scribed_engine::{Clock, Config as EngineConfig, Engine, Parts, SystemClock};
+use scribed_api::{AdminAccount, Api, SurfaceForms};
+use scribed_engine::{CallKey, Calls, Clock, Config as EngineConfig, Engine, Parts, SystemClock};
 use scribed_media::{Inbox, MediaStore};
 use scribed_outbound::Outbound;
 use scribed_schemas::id::IdGenerator;
@@ -109,6 +109,10 @@ impl App {
             media: media.clone(),
             inbox: Inbox::new(&config.media),
             outbound: Outbound::new(&config.outbound).map_err(Failure::refused)?,
+            calls: Calls {
+                forms: Arc::new(SurfaceForms),
+                key: Some(CallKey::new(secrets.callback_key.clone())),
+            },
             bus,
             runner: stages.runner,
             plans,

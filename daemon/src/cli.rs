@@ -10,9 +10,11 @@ use scribed_schemas::job::JobState;
 use crate::config::{Flag, LogFormat};
 
 mod api_keys;
+mod callbacks;
 mod dead_letters;
 
 pub use api_keys::{ApiKeys, NewKey};
+pub use callbacks::{Callbacks, Owed};
 pub use dead_letters::{Chosen, DeadLetters};
 
 /// Transcribes recordings: as a daemon with an HTTP interface, or file by file.
@@ -70,6 +72,9 @@ pub enum Command {
     /// Lists, shows, retries and drops what was given up
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Lists callbacks that were not answered yet or were given up, and makes them anew
+    #[command(subcommand)]
+    Callbacks(Callbacks),
     /// Makes the topics of a Kafka cluster
     #[command(subcommand)]
     Topics(Topics),
@@ -213,6 +218,14 @@ pub enum Account {
     /// Makes, lists and revokes API keys, with which programs call
     #[command(subcommand)]
     ApiKey(ApiKeys),
+    /// Prints the secret with which receivers check that a callback for the account is from here
+    CallbackSecret {
+        /// Login name
+        name: String,
+        /// How it is printed.
+        #[command(flatten)]
+        listing: Listing,
+    },
 }
 
 /// Changes of an account; at least one.
@@ -297,6 +310,9 @@ pub struct Send {
     /// Comes back in every event about the job
     #[arg(long, value_name = "TEXT")]
     pub reference: Option<String>,
+    /// Calls this address when the job has ended
+    #[arg(long, value_name = "URL")]
+    pub callback: Option<String>,
     /// Ends when the events are sent
     #[arg(long)]
     pub no_follow: bool,

@@ -16,6 +16,7 @@ use crate::telemetry::{self, Traces};
 
 mod account;
 mod backup;
+mod callbacks;
 mod check;
 mod dead_letters;
 mod doctor;
@@ -55,6 +56,7 @@ pub fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Jobs(ask) => jobs::run(&session, ask),
         Command::Events(ask) => events::run(&session, ask),
         Command::DeadLetters(ask) => dead_letters::run(&session, ask),
+        Command::Callbacks(ask) => callbacks::run(&session, ask),
         Command::Topics(ask) => topics::run(&session, *ask),
         Command::Backup(ask) => backup::run(&session, ask),
         Command::Migrate => migrate::run(&session),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use rand::RngExt;
 use rand::seq::SliceRandom;
+use scribed_engine::CallKey;
 use scribed_schemas::secret::Secret;
 
 use crate::failure::Failure;
@@ -15,6 +16,9 @@ use crate::state_folder::private_folder;
 
 /// Random bytes behind a key or token: 256 bits.
 const KEY_BYTES: usize = 32;
+
+/// The file of the key of callbacks.
+const CALLBACK_KEY: &str = "callback-key";
 
 /// Length of a password that we make; with 62 letters and digits, 130 bits.
 const PASSWORD_CHARS: usize = 22;
@@ -30,6 +34,8 @@ pub struct StoredSecrets {
     pub api: scribed_api::Secrets,
     /// Password of the account `admin`, used when that account is made.
     pub admin_password: Secret,
+    /// What the signatures of callbacks follow from.
+    pub callback_key: Secret,
     /// Files that were made just now.
     pub made: Vec<PathBuf>,
 }
@@ -41,17 +47,32 @@ impl StoredSecrets {
     /// Names the file and what to do.
     pub fn open(folder: &Path) -> Result<Self, Failure> {
         let mut made = Vec::new();
-        let mut secret = |name: &str, make: fn() -> String| {
+        let mut secret = |name: &str, make: &dyn Fn() -> String| {
             let file = folder.join(name);
             read_or_make(&file, make, &mut made).map(Secret::new)
         };
-        let signing_key = secret("signing-key", key)?;
-        let admin_token = secret("admin-token", key)?;
-        let worker_token = secret("worker-token", key)?;
-        let admin_password = secret("admin-password", password)?;
+        let signing_key = secret("signing-key", &key)?;
+        let admin_token = secret("admin-token", &key)?;
+        let worker_token = secret("worker-token", &key)?;
+        let admin_password = secret("admin-password", &password)?;
+        // Hosts that share the other secrets since before there was this one make the same.
+        let of_others = || CallKey::made_from(&signing_key);
+        let callback_key = secret(CALLBACK_KEY, &of_others)?;
         let api = scribed_api::Secrets { signing_key, admin_token, worker_token };
-        Ok(Self { api, admin_password, made })
+        Ok(Self { api, admin_password, callback_key, made })
     }
+}
+
+/// Reads the key of callbacks, which a daemon has made.
+///
+/// # Errors
+/// Names the file and what to do.
+pub fn callback_key(folder: &Path) -> Result<Secret, Failure> {
+    let file = folder.join(CALLBACK_KEY);
+    read(&file)?.map(Secret::new).ok_or_else(|| {
+        Failure::failed(anyhow!("there is no secret {}", file.display()))
+            .hint("start `scribed run` once, or name its folder of secrets by `state.secrets`")
+    })
 }
 
 /// Makes a password that the registration of accounts accepts.
@@ -77,17 +98,23 @@ fn key() -> String {
 /// Returns the secret in a file; makes it where there is none.
 fn read_or_make(
     file: &Path,
-    fresh: fn() -> String,
+    fresh: &dyn Fn() -> String,
     made: &mut Vec<PathBuf>,
 ) -> Result<String, Failure> {
+    if let Some(secret) = read(file)? {
+        return Ok(secret);
+    }
+    let secret = fresh();
+    keep(file, &secret).with_context(|| format!("cannot write {}", file.display()))?;
+    made.push(file.to_owned());
+    Ok(secret)
+}
+
+/// Returns the secret in a file, if there is one.
+fn read(file: &Path) -> Result<Option<String>, Failure> {
     match fs::read_to_string(file) {
-        Ok(text) => accept(file, text.trim_end_matches(['\r', '\n'])),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let secret = fresh();
-            keep(file, &secret).with_context(|| format!("cannot write {}", file.display()))?;
-            made.push(file.to_owned());
-            Ok(secret)
-        }
+        Ok(text) => accept(file, text.trim_end_matches(['\r', '\n'])).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let refused = anyhow!("cannot read the secret {}: {error}", file.display());
             Err(Failure::refused(refused).hint("the user that runs scribed must own it"))
@@ -127,7 +154,8 @@ fn keep(file: &Path, secret: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 4] = ["signing-key", "admin-token", "worker-token", "admin-password"];
+    const NAMES: [&str; 5] =
+        ["signing-key", "admin-token", "worker-token", "admin-password", "callback-key"];
 
     #[test]
     fn secrets_are_made_once_and_kept() {
@@ -138,6 +166,28 @@ mod tests {
         assert!(second.made.is_empty());
         assert_eq!(first.api.signing_key, second.api.signing_key);
         assert_eq!(first.admin_password, second.admin_password);
+        assert_eq!(first.callback_key, second.callback_key);
+        assert_eq!(callback_key(temp.path()).unwrap(), first.callback_key);
+    }
+
+    #[test]
+    fn hosts_with_the_same_signing_key_make_the_same_key_of_callbacks() {
+        let [one, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let first = StoredSecrets::open(one.path()).unwrap();
+        let name = "signing-key";
+        fs::copy(one.path().join(name), other.path().join(name)).unwrap();
+        let second = StoredSecrets::open(other.path()).unwrap();
+        assert_eq!(first.callback_key, second.callback_key);
+        assert_ne!(first.callback_key, first.api.signing_key);
+        assert_ne!(first.api.admin_token, second.api.admin_token);
+    }
+
+    #[test]
+    fn a_key_of_callbacks_is_made_by_daemons_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let missing = callback_key(temp.path()).unwrap_err();
+        assert!(missing.to_string().contains("callback-key"), "{missing}");
+        assert!(fs::read_dir(temp.path()).unwrap().next().is_none());
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub struct UploadEvent {
 /// Whom to call when a job has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Callback {
-    /// `https://` URL.
+    /// `https://` or `http://` URL; it may name a user and a password.
     pub url: String,
 }
 
@@ -84,7 +84,8 @@ pub enum MediaSource {
 pub struct StateEvent {
     /// Always [`STATE_SCHEMA`].
     pub schema: String,
-    /// Stable id to de-duplicate by; ends in the number of the change among those of its job.
+    /// Stable id to de-duplicate by; ends in the number of the change among those of its job, or in the
+    /// state where changes are not published.
     pub id: String,
     /// The job.
     pub job: JobId,

@@ -71,6 +71,10 @@ metrics! {
         "Stages that are put aside because they crashed again and again.";
     DEAD_LETTERS = "scribed_dead_letters_total", Counter, ["reason"],
         "Events and jobs that this host gave up, by reason.";
+    CALLBACKS = "scribed_callbacks_total", Counter, ["outcome"],
+        "Tries of this host at calling who is to be told of the end of a job, by what came of them.";
+    CALLBACKS_OPEN = "scribed_callbacks_open", Gauge, ["state"],
+        "Calls that are still to be made (pending), and that were given up (dead), of the whole cluster.";
     STORE_ERRORS = "scribed_store_errors_total", Counter, ["kind"],
         "Calls of the store that failed because it was away, full or damaged.";
     BUS_ERRORS = "scribed_bus_errors_total", Counter, [],

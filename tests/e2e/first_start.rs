@@ -7,11 +7,15 @@ use scribed_tests::audio::recording;
 use scribed_tests::{Daemon, Setup};
 use serde_json::{Value, json};
 
+/// The secrets of a daemon.
+const SECRETS: [&str; 5] =
+    ["signing-key", "admin-token", "admin-password", "worker-token", "callback-key"];
+
 #[test]
 fn what_a_first_start_makes_is_said_and_is_for_its_owner_only() {
     let daemon = Daemon::start();
     let mut private = vec![daemon.state().join("scribed.db")];
-    for name in ["signing-key", "admin-token", "admin-password", "worker-token"] {
+    for name in SECRETS {
         private.push(daemon.state().join("secrets").join(name));
         assert!(daemon.log().contains(&format!("secrets/{name}")), "{name} is announced");
     }
@@ -28,7 +32,7 @@ fn secrets_show_neither_in_logs_nor_in_listings() {
     let daemon = Daemon::start();
     daemon.client();
     let check = daemon.program().run(["check", "--json"]).code(0);
-    for name in ["signing-key", "admin-token", "admin-password", "worker-token"] {
+    for name in SECRETS {
         let secret = daemon.secret(name);
         assert!(!daemon.log().contains(&secret), "{name} is in the log");
         assert!(!check.out.contains(&secret), "{name} is in the check");
@@ -54,7 +58,7 @@ fn a_second_start_keeps_what_the_first_one_made() {
     assert_eq!(daemon.ended().code(), Some(0));
     daemon.start_again();
     assert_eq!(daemon.secret("admin-password"), password);
-    assert_eq!(daemon.log().matches("made a secret").count(), 4);
+    assert_eq!(daemon.log().matches("made a secret").count(), SECRETS.len());
     let again = client.at(&daemon);
     assert_eq!(again.get("/auth/info").status(200).json()["username"], json!(client.name));
 }

@@ -38,7 +38,7 @@ fn probes_tell_whether_the_daemon_lives_and_serves() {
     assert_eq!((status, &report["live"]), (200, &Value::Bool(true)), "{report}");
     let names: Vec<&str> =
         report["parts"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["intake", "scheduler", "store", "media"]);
+    assert_eq!(names, ["intake", "scheduler", "courier", "store", "media"]);
     eventually("it is ready", || (probe(&daemon, "/readyz").0 == 200).then_some(()));
     assert_eq!(probe(&daemon, "/elsewhere").0, 404);
 }

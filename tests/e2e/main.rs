@@ -9,6 +9,8 @@ mod bad_input;
 mod bad_requests;
 /// Recordings that an event names by a URL.
 mod by_url;
+/// Whoever an event names is called when the job has ended.
+mod callbacks;
 /// A job is stopped by its owner.
 mod cancel;
 /// The commands that end by themselves: what they print, and their exit codes.

@@ -153,7 +153,7 @@ fn nothing_secret(
         assert!(head.contains(&format!("x-api-key: {KEY}")), "{head}");
         assert!(head.contains("content-type: application/x-protobuf"), "{head}");
     }
-    let secrets = ["admin-token", "admin-password", "worker-token", "signing-key"];
+    let secrets = ["admin-token", "admin-password", "worker-token", "signing-key", "callback-key"];
     let secrets = secrets.map(|secret| daemon.secret(secret));
     let own = [token, name, "Secret_123", "/no/route", "of=ours", "127.0.0.1"];
     let all = secrets.iter().map(String::as_str).chain(own);

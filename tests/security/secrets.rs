@@ -10,7 +10,8 @@ use crate::raw::{ask, bearer, request};
 use crate::{login, quoted, refresh, text};
 
 /// The files of secrets of a daemon.
-const KEPT: [&str; 4] = ["signing-key", "admin-token", "worker-token", "admin-password"];
+const KEPT: [&str; 5] =
+    ["signing-key", "admin-token", "worker-token", "admin-password", "callback-key"];
 /// What is wrong, but perhaps only by a letter.
 const NEARLY: &str = "Secret_1234";
 const NEXT_PASSWORD: &str = "Another_456";
@@ -91,12 +92,14 @@ fn misuse(client: &Client, watch: &mut Watch, access: &str, renewal: &str) {
 
 /// Shows the secrets of the operator where they are right, nearly right, and in the wrong place.
 fn administer(daemon: &Daemon, client: &Client, watch: &mut Watch) {
-    let [key, admin, worker, password] = KEPT.map(|name| daemon.secret(name));
+    let [key, admin, worker, password, callbacks] = KEPT.map(|name| daemon.secret(name));
     let patch = |secret: &str, body: &Value| {
         let path = format!("/auth/patch?user_id={}&secret_admin_token={secret}", client.id());
         send(client.request(Method::PATCH, &path).json(body))
     };
-    for secret in [&key, &worker, &password, &format!("{admin}x"), &admin[1..].to_owned()] {
+    for secret in
+        [&key, &worker, &password, &callbacks, &format!("{admin}x"), &admin[1..].to_owned()]
+    {
         watch.see(patch(&quoted(secret), &json!({"password": NEXT_PASSWORD})));
     }
     watch.see(patch(&admin, &json!({"password": "weakweak"})));

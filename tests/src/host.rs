@@ -1,15 +1,24 @@
-//! A server of recordings on loopback, as somebody else would run it.
+//! A server on loopback, as somebody else would run it: it has recordings, or wants to be called.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Result, Write as _};
 use std::net::{TcpListener, TcpStream};
 
 use crate::daemon::Setup;
 
 /// What somebody asks of the server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Asked {
+    /// The method.
+    pub method: String,
     /// The path, without its query.
     pub path: String,
+    /// What follows the question mark; may be empty.
+    pub query: String,
+    /// Headers by their names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// What was sent along.
+    pub body: Vec<u8>,
     /// First byte that is wanted, where not all are.
     pub from: Option<usize>,
     /// How many requests there were, with this one.
@@ -17,7 +26,7 @@ pub struct Asked {
 }
 
 /// A server on loopback; it ends with the test.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Host {
     port: u16,
 }
@@ -63,11 +72,33 @@ fn serve(
         stream.read_exact(&mut byte)?;
         head.push(byte[0]);
     }
-    let head = String::from_utf8_lossy(&head).to_lowercase();
-    let path = head.split([' ', '?']).nth(1).unwrap_or_default().to_owned();
-    let from = head.lines().find_map(|line| line.strip_prefix("range: bytes=")?.strip_suffix('-'));
-    let from = from.and_then(|from| from.parse().ok());
-    answer(&mut stream, &Asked { path, from, number })
+    let mut asked = parse(&String::from_utf8_lossy(&head), number);
+    let length = asked.headers.get("content-length").and_then(|length| length.parse().ok());
+    asked.body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut asked.body)?;
+    answer(&mut stream, &asked)
+}
+
+fn parse(head: &str, number: usize) -> Asked {
+    let mut words = head.split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+    let headers: BTreeMap<_, _> = headers.collect();
+    let range = headers.get("range").and_then(|range| range.strip_prefix("bytes="));
+    let from = range.and_then(|range| range.strip_suffix('-')?.parse().ok());
+    let (path, query, body) = (path.to_owned(), query.to_owned(), Vec::new());
+    Asked { method, path, query, headers, body, from, number }
+}
+
+/// Answers with a status and nothing else.
+///
+/// # Errors
+/// Where nobody listens any more.
+pub fn say(stream: &mut TcpStream, status: u16) -> Result<()> {
+    let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n");
+    stream.write_all(head.as_bytes())
 }
 
 /// Answers with a file, or says that it does and sends its beginning.

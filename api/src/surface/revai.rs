@@ -14,6 +14,7 @@ mod details;
 mod dialect;
 mod formats;
 mod list;
+mod notice;
 mod options;
 mod ownership;
 mod problem;
@@ -24,6 +25,7 @@ mod view;
 mod vocabulary;
 
 pub(crate) use dialect::Dialect;
+pub(crate) use notice::notice;
 pub(crate) use problem::respond;
 
 use crate::Api;

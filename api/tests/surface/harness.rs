@@ -219,6 +219,7 @@ fn engine(store: Arc<dyn Store>, folder: &Path, runner: &Arc<ScriptedRunner>) ->
         media: Arc::new(media),
         inbox: Inbox::default(),
         outbound: scribed_engine::Outbound::default(),
+        calls: scribed_engine::Calls::default(),
         bus: Arc::new(MemoryBus::new()),
         runner: runner.clone(),
         plans: Plans::from_shapes(&[pipeline], &shapes()).expect("the pipeline fits"),

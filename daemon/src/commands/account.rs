@@ -5,14 +5,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
+use scribed_engine::CallKey;
 use scribed_schemas::account::{Account, Role};
 use scribed_schemas::id::{AccountId, IdGenerator};
 use scribed_store::{AccountChange, ErrorKind, Store};
 use serde::Serialize;
+use serde_json::json;
 
 use super::{NODE, Session, instant, now, runtime};
+use crate::app::secrets_folder;
 use crate::backends::Database;
-use crate::cli::{Account as Ask, AccountChanges};
+use crate::cli::{Account as Ask, AccountChanges, Listing};
 use crate::failure::Failure;
 use crate::{output, secrets};
 
@@ -64,13 +67,13 @@ pub(super) fn run(session: &Session, ask: &Ask) -> Result<ExitCode, Failure> {
             Ask::Create { .. } => Database::open(&session.settings.config, &session.folder).await?,
             _ => session.database().await?,
         };
-        let done = answer(database.store().as_ref(), ask).await;
+        let done = answer(session, database.store().as_ref(), ask).await;
         database.close().await;
         done.map(|()| ExitCode::SUCCESS)
     })
 }
 
-async fn answer(store: &dyn Store, ask: &Ask) -> Result<(), Failure> {
+async fn answer(session: &Session, store: &dyn Store, ask: &Ask) -> Result<(), Failure> {
     match ask {
         Ask::Create { name, role, can_interact, password_file, listing } => {
             let given = password_file.as_deref().map(password).transpose()?;
@@ -94,6 +97,22 @@ async fn answer(store: &dyn Store, ask: &Ask) -> Result<(), Failure> {
         }
         Ask::Set { name, changes } => set(store, name, change(changes)?).await?,
         Ask::ApiKey(ask) => api_keys::answer(store, ask).await?,
+        Ask::CallbackSecret { name, listing } => {
+            callback_secret(session, &find(store, name).await?, *listing)?;
+        }
+    }
+    Ok(())
+}
+
+/// Prints what the receivers of an account's callbacks check signatures with.
+fn callback_secret(session: &Session, of: &Account, listing: Listing) -> Result<(), Failure> {
+    let folder = secrets_folder(&session.settings.config, &session.folder);
+    let key = CallKey::new(secrets::callback_key(&folder)?);
+    let secret = key.secret_of(of.id);
+    if listing.json {
+        output::json(&json!({ "username": of.username, "secret": secret.expose() }))?;
+    } else {
+        output::line(secret.expose());
     }
     Ok(())
 }

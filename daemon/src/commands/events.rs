@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use scribed_bus::{Bus, Message};
 use scribed_media::MediaStore;
-use scribed_schemas::event::{MediaSource, UPLOAD_SCHEMA, UPLOADS, UploadEvent};
+use scribed_schemas::event::{Callback, MediaSource, UPLOAD_SCHEMA, UPLOADS, UploadEvent};
 use scribed_schemas::id::AccountId;
 use scribed_schemas::job::{Job, JobState, Priority};
 use scribed_store::Store;
@@ -106,7 +106,7 @@ impl Desk {
             pipeline: send.pipeline.clone(),
             priority: if send.urgent { Priority::Priority } else { Priority::Standard },
             reference: send.reference.clone(),
-            callback: None,
+            callback: send.callback.clone().map(|url| Callback { url }),
         })
     }
 

@@ -119,6 +119,7 @@ fn engine(session: &Session, ask: &Transcribe) -> Result<(Engine, Warm), Failure
         media: Arc::new(LocalFiles::new(ask.files.clone())),
         inbox: Inbox::default(),
         outbound: scribed_engine::Outbound::default(),
+        calls: scribed_engine::Calls::default(),
         bus: Arc::new(MemoryBus::default()),
         runner: Arc::new(InProcess::new(stages.catalog.clone())),
         plans,

@@ -155,6 +155,7 @@ async fn engine(catalog: &Catalog, folder: &Path, path: &Path) -> Result<(Engine
         media: Arc::new(media),
         inbox: Inbox::default(),
         outbound: scribed_engine::Outbound::default(),
+        calls: scribed_engine::Calls::default(),
         bus: Arc::new(MemoryBus::new()),
         runner: Arc::new(InProcess::new(catalog.clone())),
         plans: Plans::validate(&[pipeline], catalog)?,

@@ -5,7 +5,7 @@
 
 use scribed_bus::{Delivery, Message};
 use scribed_schemas::event::DEAD_LETTERS;
-use scribed_schemas::job::{Fault, Job};
+use scribed_schemas::job::{Fault, Job, JobOptions};
 use serde::Serialize;
 
 use crate::dead_letter::{self, Verdict};
@@ -37,7 +37,9 @@ impl Engine {
         let reason = word(fault.code);
         let verdict = self.verdict(&reason, &fault.message);
         let headers = dead_letter::of_job(&job.id.to_string(), attempts, verdict);
-        let job = Job { outbox: None, ..job.clone() };
+        // Who is called is nobody's business, and what follows is not the end of the story.
+        let options = JobOptions { callback: None, ..job.options.clone() };
+        let job = Job { options, outbox: None, follow_up: None, ..job.clone() };
         let letter = DeadJob { schema: DEAD_JOB_SCHEMA, job: &job, fault };
         // A shape of texts and numbers alone can always be written.
         let payload = serde_json::to_vec(&letter).unwrap_or_default();

@@ -75,6 +75,8 @@ pub struct Config {
     /// Longest text of a job that is published as a whole, in bytes; of a longer one only the chunks
     /// are. Brokers refuse records of more than a megabyte unless told otherwise.
     pub transcript_event_bytes: u32,
+    /// How those who submitted jobs are called.
+    pub callbacks: Callbacks,
 }
 
 impl Default for Config {
@@ -102,6 +104,7 @@ impl Default for Config {
             intake: true,
             publish: None,
             transcript_event_bytes: 700_000,
+            callbacks: Callbacks::default(),
         }
     }
 }
@@ -154,6 +157,72 @@ impl Config {
     /// Returns a count that must not be zero as a size.
     pub(crate) fn at_least_one(count: u32) -> usize {
         usize::try_from(count.max(1)).unwrap_or(1)
+    }
+}
+
+/// How those who submitted jobs are called when a job has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Callbacks {
+    /// Tries at a call before it is given up. At least 1.
+    pub attempts: u32,
+    /// How long all pauses between those tries are together, in seconds; each is four times as long as
+    /// the one before, and varied by up to 20 %.
+    pub span_secs: u64,
+    /// Calls at the same time. At least 1.
+    pub at_once: u32,
+    /// Calls to one host at the same time, so that a slow one does not hold up the others. At least 1.
+    pub at_once_per_host: u32,
+    /// How often to look for calls that are due, in milliseconds. A job that ends here is told of at
+    /// once.
+    pub look_interval_ms: u64,
+    /// How long after its beginning a call that was lost with its host is made again, in seconds; at
+    /// least as long as a call may take.
+    pub hold_secs: u64,
+}
+
+impl Default for Callbacks {
+    fn default() -> Self {
+        Self {
+            attempts: 8,
+            span_secs: 24 * 60 * 60,
+            at_once: 64,
+            at_once_per_host: 4,
+            look_interval_ms: 2_000,
+            hold_secs: 60,
+        }
+    }
+}
+
+impl Callbacks {
+    /// Returns the number of tries.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts.max(1)
+    }
+
+    /// Returns how long all pauses are together.
+    pub(crate) const fn span(&self) -> Duration {
+        Duration::from_secs(self.span_secs)
+    }
+
+    /// Returns how many calls are made at the same time.
+    pub(crate) fn at_once(&self) -> usize {
+        Config::at_least_one(self.at_once)
+    }
+
+    /// Returns how many calls to one host are made at the same time.
+    pub(crate) fn at_once_per_host(&self) -> usize {
+        Config::at_least_one(self.at_once_per_host)
+    }
+
+    /// Returns the time between looks.
+    pub(crate) fn look_interval(&self) -> Duration {
+        Duration::from_millis(self.look_interval_ms.max(1))
+    }
+
+    /// Returns how long a call is nobody else's.
+    pub(crate) const fn hold(&self) -> Duration {
+        Duration::from_secs(self.hold_secs)
     }
 }
 

@@ -16,9 +16,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+use crate::calls::Calls;
 use crate::cancel::Attempts;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::courier::Errands;
 use crate::error::{Error, ProbeError, RenderError, Result};
 use crate::job::Fetches;
 use crate::plan::{CHUNK_LIMIT_SECS, Plans};
@@ -41,8 +43,10 @@ pub struct Parts {
     pub media: Arc<dyn MediaStore>,
     /// Files that upload events may name.
     pub inbox: Inbox,
-    /// The way to URLs that upload events may name.
+    /// The way to URLs that users may name.
     pub outbound: Outbound,
+    /// What is needed to call those who submitted jobs.
+    pub calls: Calls,
     /// Events in and out.
     pub bus: Arc<dyn Bus>,
     /// Where stages run.
@@ -77,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) settled: Notify,
     /// Jobs of which others are to be told something.
     pub(crate) news: News,
+    /// Jobs that something is to follow.
+    pub(crate) errands: Errands,
     /// When our loops last came round.
     pub(crate) pulse: Pulse,
     /// How many more jobs may wait.
@@ -138,6 +144,7 @@ impl Engine {
             work: Notify::new(),
             settled: Notify::new(),
             news: News::default(),
+            errands: Errands::default(),
             pulse: Pulse::new(),
             room: Room::default(),
             slots: Arc::new(Semaphore::new(permits(parts.config.slots()))),
@@ -259,6 +266,9 @@ impl Engine {
         self.shared.attempts.trip(job);
         self.shared.settled.notify_one();
         self.has_news(job);
+        if let Some(job) = &cancelled {
+            self.may_have_ended(job);
+        }
         Ok(cancelled)
     }
 
@@ -307,10 +317,11 @@ impl Engine {
         crate::probe::probe(self, key, file_name, content_type).await
     }
 
-    /// Works on jobs and takes upload events until `stop`, then drains.
+    /// Works on jobs, takes upload events and calls those who submitted jobs until `stop`, then drains.
     ///
     /// Draining: no job is claimed any more, chunks in the recogniser are finished and stored, or
-    /// stopped after the configured time, and every unfinished job is handed back.
+    /// stopped after the configured time, and every unfinished job is handed back. Calls under way may
+    /// end, and no other is made.
     ///
     /// # Cancel safety
     /// A dropped call stops all work at once; leases run out, and other attempts go on after the last
@@ -326,7 +337,8 @@ impl Engine {
             tokio::join!(crate::scheduler::run(self, &stop), intake);
             work_is_over.cancel();
         };
-        tokio::join!(work, crate::publisher::run(self, &work_is_over));
+        let courier = crate::courier::run(self, &stop);
+        tokio::join!(work, crate::publisher::run(self, &work_is_over), courier);
     }
 
     /// Removes recordings that no job has: soon after the start, when a crash may have left some, and
@@ -344,7 +356,7 @@ impl Engine {
     /// bus's own time limits bound what one round may take.
     pub fn silences(&self) -> Vec<(Loop, Duration)> {
         let intake = self.config().intake.then_some(Loop::Intake);
-        let loops = intake.into_iter().chain([Loop::Scheduler]);
+        let loops = intake.into_iter().chain([Loop::Scheduler, Loop::Courier]);
         loops.map(|of| (of, self.shared.pulse.silence(of))).collect()
     }
 

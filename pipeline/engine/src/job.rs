@@ -268,6 +268,7 @@ impl Attempt {
             }
             self.engine.shared.settled.notify_one();
             self.engine.has_news(job.id);
+            self.engine.may_have_ended(&job);
         }
     }
 

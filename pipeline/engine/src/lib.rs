@@ -17,6 +17,8 @@
 //! 6. [`Engine::render`] makes documents of what is stored, at any time.
 //!
 //! 7. What becomes of it is published, where the bus has listeners: changes of state, chunks, text.
+//! 8. When it has ended, whoever its submitter named is called; afterwards it is deleted, if that was
+//!    asked for.
 //!
 //! What goes wrong on the way is sorted by kind: the recording's own fault ends the job, a
 //! dependency that is away costs nothing, everything else gets three attempts, then a dead letter.
@@ -41,6 +43,7 @@
 //! [`Bus`]: scribed_bus::Bus
 #![forbid(unsafe_code)]
 
+pub mod calls;
 pub mod cancel;
 pub mod clock;
 pub mod config;
@@ -54,6 +57,7 @@ pub mod testing;
 pub mod trace;
 
 mod burial;
+mod courier;
 mod engine;
 mod intake;
 mod job;
@@ -69,9 +73,10 @@ mod room;
 mod scheduler;
 mod spans;
 
+pub use calls::{CallForms, CallKey, Calls};
 pub use cancel::CancelFlag;
 pub use clock::{Clock, SystemClock};
-pub use config::{AUTOMATIC_SLOTS, Config};
+pub use config::{AUTOMATIC_SLOTS, Callbacks, Config};
 pub use engine::{Draft, Engine, Parts, Submission};
 pub use error::{Error, ProbeError, RenderError, Result};
 pub use findings::Findings;
@@ -84,4 +89,4 @@ pub use pulse::Loop;
 pub use render::Rendered;
 pub use room::Place;
 pub use runner::{InProcess, StageRunner};
-pub use scribed_outbound::Outbound;
+pub use scribed_outbound::{Call, Method, Outbound, check_header};

@@ -37,6 +37,17 @@ pub(crate) fn buried(reason: &str) {
     metrics::counter!(metric::DEAD_LETTERS, "reason" => reason.to_owned()).increment(1);
 }
 
+/// Records what came of a try at calling somebody.
+pub(crate) fn called(outcome: &'static str) {
+    metrics::counter!(metric::CALLBACKS, "outcome" => outcome).increment(1);
+}
+
+/// Records how many calls are open.
+pub(crate) fn open_calls(pending: u32, dead: u32) {
+    metrics::gauge!(metric::CALLBACKS_OPEN, "state" => "pending").set(f64::from(pending));
+    metrics::gauge!(metric::CALLBACKS_OPEN, "state" => "dead").set(f64::from(dead));
+}
+
 /// Records a chunk whose text was made.
 pub(crate) fn recognised(chunk: &Chunk, took: Duration) {
     let audio = float(chunk.samples.len()) / f64::from(MODEL_RATE);

@@ -265,6 +265,16 @@ fn state_event(job: &Job, owner: &str, change: &StateChange) -> StateEvent {
     }
 }
 
+/// Makes the event of the end of a job, as it is published; where nothing is, it has no number.
+pub(crate) fn last_state(job: &Job, owner: &str) -> StateEvent {
+    let number = job.outbox.as_ref().map_or(0, |outbox| outbox.changes.saturating_sub(1));
+    let error = job.fault.as_ref().map(|fault| fault.message.clone());
+    let at = job.finished.unwrap_or(job.updated);
+    let event = state_event(job, owner, &StateChange { number, state: job.state, at, error });
+    let id = format!("{}:{}", job.id, job.state.as_str());
+    if job.outbox.is_some() { event } else { StateEvent { id, ..event } }
+}
+
 /// Makes the event of the whole text; without the text itself where that is too long for an event.
 async fn transcript_event(engine: &Engine, job: &Job) -> Result<TranscriptEvent, Trouble> {
     let most = engine.config().transcript_event_bytes();

@@ -13,6 +13,8 @@ pub enum Loop {
     Intake,
     /// Claims jobs, and looks after those that run.
     Scheduler,
+    /// Calls those who submitted jobs.
+    Courier,
 }
 
 impl Loop {
@@ -21,6 +23,7 @@ impl Loop {
         match self {
             Self::Intake => "intake",
             Self::Scheduler => "scheduler",
+            Self::Courier => "courier",
         }
     }
 }
@@ -32,11 +35,13 @@ pub(crate) struct Pulse {
     /// Milliseconds after `since`.
     intake: AtomicU64,
     scheduler: AtomicU64,
+    courier: AtomicU64,
 }
 
 impl Pulse {
     pub(crate) fn new() -> Self {
-        Self { since: Instant::now(), intake: AtomicU64::new(0), scheduler: AtomicU64::new(0) }
+        let never = || AtomicU64::new(0);
+        Self { since: Instant::now(), intake: never(), scheduler: never(), courier: never() }
     }
 
     /// Notes that a loop comes round.
@@ -55,6 +60,7 @@ impl Pulse {
         match of {
             Loop::Intake => &self.intake,
             Loop::Scheduler => &self.scheduler,
+            Loop::Courier => &self.courier,
         }
     }
 }
@@ -64,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loop_that_comes_round_is_not_silent_and_the_other_stays_so() {
+    fn a_loop_that_comes_round_is_not_silent_and_the_others_stay_so() {
         let minute = Duration::from_secs(60);
         let since = Instant::now().checked_sub(minute).unwrap();
         let pulse = Pulse { since, ..Pulse::new() };
@@ -72,5 +78,6 @@ mod tests {
         pulse.beat(Loop::Intake);
         assert!(pulse.silence(Loop::Intake) < minute);
         assert!(pulse.silence(Loop::Scheduler) >= minute);
+        assert!(pulse.silence(Loop::Courier) >= minute);
     }
 }

@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use scribed_schemas::id::JobId;
 use scribed_schemas::job::{Fault, FaultCode, Job};
 use scribed_schemas::time::Timestamp;
 use scribed_store::Outcome;
@@ -24,13 +25,13 @@ const JITTER: f64 = 0.2;
 pub(crate) fn outcome(job: &Job, fault: Fault, config: &Config, now: Timestamp) -> Outcome {
     if fault.code == FaultCode::Unavailable {
         let pause = Duration::from_secs(config.unavailable_backoff_secs);
-        return Outcome::Retry { fault, not_before: now.plus(varied(pause, job)) };
+        return Outcome::Retry { fault, not_before: now.plus(of_attempt(pause, job)) };
     }
     if fault.code.is_final() || is_last(job, fault.code, config) {
         return Outcome::Failed(fault);
     }
     let pause = pause(job.error_count, config);
-    Outcome::Retry { fault, not_before: now.plus(varied(pause, job)) }
+    Outcome::Retry { fault, not_before: now.plus(of_attempt(pause, job)) }
 }
 
 /// Returns whether a charged fault uses up the job's attempts.
@@ -48,9 +49,13 @@ fn pause(earlier: u32, config: &Config) -> Duration {
     Duration::from_secs(step)
 }
 
+fn of_attempt(pause: Duration, job: &Job) -> Duration {
+    varied(pause, job.id, job.fence.cast_unsigned())
+}
+
 /// Varies a pause by job and attempt: no chance is needed, so that the same history has the same end.
-fn varied(pause: Duration, job: &Job) -> Duration {
-    let mixed = mixed(job.id.0.cast_unsigned() ^ job.fence.cast_unsigned().rotate_left(32));
+pub(crate) fn varied(pause: Duration, job: JobId, attempt: u64) -> Duration {
+    let mixed = mixed(job.0.cast_unsigned() ^ attempt.rotate_left(32));
     let share = f64::from(u32::try_from(mixed >> 32).unwrap_or(0)) / f64::from(u32::MAX);
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * share)
 }
@@ -65,8 +70,6 @@ const fn mixed(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-
-    use scribed_schemas::id::JobId;
 
     use super::*;
     use crate::testing::a_job;
@@ -106,7 +109,7 @@ mod tests {
     fn jobs_that_failed_together_return_one_by_one() {
         let pause = |id, fence| {
             let job = Job { id: JobId(id), fence, ..a_job() };
-            varied(Duration::from_secs(10), &job).as_millis()
+            of_attempt(Duration::from_secs(10), &job).as_millis()
         };
         let pauses: BTreeSet<_> = (1..=100).map(|id| pause(id, 1)).collect();
         assert!(pauses.len() > 90, "{pauses:?}");

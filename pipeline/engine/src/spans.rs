@@ -175,6 +175,31 @@ pub(crate) fn publishing(bus: &dyn Bus, topic: &str, job: &Job) -> Span {
     span
 }
 
+/// A try at calling whoever is to be told of the end of a job. It says nothing of whom.
+pub(crate) fn calling(job: &Job, attempt: u32) -> Span {
+    let span = info_span!(
+        target: TARGET,
+        parent: None,
+        "callback",
+        otel.kind = "client",
+        scribed.job.id = job.id.0,
+        scribed.callback.attempt = i64::from(attempt),
+        scribed.callback.outcome = Empty,
+        "error.type" = Empty,
+        otel.status_code = Empty,
+    );
+    trace::adopt(&span, job.options.trace.as_deref());
+    span
+}
+
+/// Says what came of a try at calling somebody.
+pub(crate) fn called(span: &Span, outcome: &'static str, is_failure: bool) {
+    span.record("scribed.callback.outcome", outcome);
+    if is_failure && !span.is_none() {
+        trace::failed(span, outcome);
+    }
+}
+
 /// Says of the present span which job it is about.
 pub(crate) fn about(job: JobId) {
     Span::current().record("scribed.job.id", job.0);

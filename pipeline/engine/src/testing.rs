@@ -19,6 +19,8 @@ use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
 use scribed_store::{MemoryStore, Store, Submitted};
 
+use crate::calls::Calls;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::{Engine, Parts, Submission};
 use crate::plan::{PipelineConfig, Plans, StageConfig};
@@ -84,6 +86,7 @@ impl Bench {
             media: Arc::clone(&media) as Arc<dyn MediaStore>,
             inbox: Inbox::default(),
             outbound: Outbound::default(),
+            calls: Calls::default(),
             bus: Arc::clone(&bus) as Arc<dyn scribed_bus::Bus>,
             runner: Arc::clone(&runner) as Arc<dyn crate::StageRunner>,
             plans: plans(),
@@ -129,6 +132,20 @@ impl Bench {
     pub fn with_outbound(&self, config: &scribed_outbound::Config) -> Self {
         let outbound = Outbound::new(config).expect("the settings fit");
         let parts = Parts { outbound, ..self.engine.shared.parts.clone() };
+        Self { engine: Engine::new(parts), ..self.clone() }
+    }
+
+    /// Makes another engine over the same parts that calls so.
+    #[must_use]
+    pub fn with_calls(&self, calls: Calls) -> Self {
+        let parts = Parts { calls, ..self.engine.shared.parts.clone() };
+        Self { engine: Engine::new(parts), ..self.clone() }
+    }
+
+    /// Makes another engine over the same parts with another clock.
+    #[must_use]
+    pub fn with_clock(&self, clock: Arc<dyn Clock>) -> Self {
+        let parts = Parts { clock, ..self.engine.shared.parts.clone() };
         Self { engine: Engine::new(parts), ..self.clone() }
     }
 

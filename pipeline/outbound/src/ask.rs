@@ -5,7 +5,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, HOST, LOCATION, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -13,6 +13,9 @@ use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Failure};
 use crate::outbound::Outbound;
 use crate::target::Target;
+
+/// What we call ourselves.
+pub(crate) const OUR_NAME: &str = concat!("scribed/", env!("CARGO_PKG_VERSION"));
 
 /// An answer with a recording in it, or a part of one.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ pub(crate) fn silent() -> Failure {
     Failure::new(ErrorKind::TimedOut, detail)
 }
 
-fn request(target: &Target, headers: &HeaderMap) -> Result<Request<Empty<Bytes>>, Failure> {
+fn request(target: &Target, headers: &HeaderMap) -> Result<Request<Full<Bytes>>, Failure> {
     let unsupported = |error: http::Error| Failure::caused(ErrorKind::UnsupportedUrl, error);
     let mut request = Request::get(target.path_and_query())
         .header(HOST, target.authority())
@@ -76,14 +79,14 @@ fn request(target: &Target, headers: &HeaderMap) -> Result<Request<Empty<Bytes>>
         // The bytes are wanted as they are stored there.
         .header(ACCEPT_ENCODING, "identity")
         .header(CONNECTION, "close")
-        .header(USER_AGENT, concat!("scribed/", env!("CARGO_PKG_VERSION")))
-        .body(Empty::new())
+        .header(USER_AGENT, OUR_NAME)
+        .body(Full::default())
         .map_err(unsupported)?;
     request.headers_mut().extend(headers.clone());
     Ok(request)
 }
 
-fn is_redirect(status: StatusCode) -> bool {
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 

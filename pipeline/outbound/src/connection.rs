@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -27,7 +27,7 @@ const READ_AHEAD: usize = 128 * 1024;
 /// An open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    sender: SendRequest<Empty<Bytes>>,
+    sender: SendRequest<Full<Bytes>>,
     /// Moves the bytes for as long as the connection is wanted.
     _driver: AbortOnDropHandle<()>,
 }
@@ -89,7 +89,7 @@ impl Connection {
     /// Asks, and returns the head of the answer with its body still to come.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Empty<Bytes>>,
+        request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, Failure> {
         self.sender.send_request(request).await.map_err(answer_failure)
     }

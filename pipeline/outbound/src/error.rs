@@ -5,10 +5,12 @@ use std::path::PathBuf;
 /// Result of a call that leaves the daemon.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A recording that was not fetched: from where, and why.
+/// A recording that was not fetched, or a call that nobody answered: where, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot fetch {url}: {kind}{}{detail}", if detail.is_empty() { "" } else { ": " })]
+#[error("cannot {purpose} {url}: {}", self.reason())]
 pub struct Error {
+    /// What was attempted.
+    pub purpose: Purpose,
     /// Scheme, host and path of the URL; what follows may be a signature and is not shown.
     pub url: String,
     /// What the caller may do about it.
@@ -20,6 +22,30 @@ pub struct Error {
     pub source: Option<Cause>,
 }
 
+impl Error {
+    /// Returns why, without the URL, of which even the path may be a secret.
+    pub fn reason(&self) -> String {
+        let Self { kind, detail, .. } = self;
+        if detail.is_empty() { kind.to_string() } else { format!("{kind}: {detail}") }
+    }
+
+    /// Says that it was a call.
+    pub(crate) fn of_a_call(self) -> Self {
+        Self { purpose: Purpose::Call, ..self }
+    }
+}
+
+/// What was attempted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Purpose {
+    /// To fetch a recording.
+    #[error("fetch")]
+    Fetch,
+    /// To call somebody.
+    #[error("call")]
+    Call,
+}
+
 /// The cause of an error in its own words.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -28,7 +54,7 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum ErrorKind {
     /// It is no `http` or `https` URL that every reader reads alike.
-    #[error("this is not a URL that is fetched")]
+    #[error("this is not a URL that is asked")]
     UnsupportedUrl,
     /// The address rules refuse it: it leads where users may not.
     #[error("the address is not allowed")]
@@ -60,17 +86,20 @@ pub enum ErrorKind {
     /// It took too long.
     #[error("it took too long")]
     TimedOut,
-    /// The connection ended before the recording did.
+    /// The connection ended before what was asked for was there.
     #[error("the connection broke off")]
     BrokenOff,
     /// What was fetched could not be kept here; the cause says why.
     #[error("it cannot be kept")]
     Sink,
+    /// A header that was to go along is none, or not the caller's to set.
+    #[error("a header cannot be sent")]
+    BadHeader,
 }
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::UnsupportedUrl,
         Self::Forbidden,
         Self::NotFound,
@@ -84,6 +113,7 @@ impl ErrorKind {
         Self::TimedOut,
         Self::BrokenOff,
         Self::Sink,
+        Self::BadHeader,
     ];
 
     /// Returns the stable word for programs.
@@ -102,6 +132,7 @@ impl ErrorKind {
             Self::TimedOut => "timed_out",
             Self::BrokenOff => "broken_off",
             Self::Sink => "not_kept",
+            Self::BadHeader => "bad_header",
         }
     }
 
@@ -152,7 +183,7 @@ impl Failure {
     /// Says where it happened.
     pub(crate) fn at(self, url: impl Into<String>) -> Error {
         let Self { kind, detail, source } = self;
-        Error { url: url.into(), kind, detail, source }
+        Error { purpose: Purpose::Fetch, url: url.into(), kind, detail, source }
     }
 }
 
@@ -192,9 +223,12 @@ mod tests {
             "cannot fetch https://example.org/a.wav: there is nothing at this address: the server \
              answered 404"
         );
+        let silent = Failure::new(ErrorKind::TimedOut, "").at("http://example.org/").of_a_call();
+        assert_eq!(silent.to_string(), "cannot call http://example.org/: it took too long");
         let cause = std::io::Error::other("the cable is out");
         let failure = Failure::caused(ErrorKind::Unreachable, cause).at("http://example.org/");
         assert!(failure.to_string().ends_with("cannot be reached: the cable is out"), "{failure}");
+        assert_eq!(failure.reason(), "the server cannot be reached: the cable is out");
         assert!(std::error::Error::source(&failure).is_some());
     }
 }

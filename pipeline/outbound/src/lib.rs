@@ -18,11 +18,13 @@
 //!   and no proxy.
 //! - Redirects are followed by hand, each as a new URL.
 //! - What is fetched streams into a [`Sink`]; memory holds one block of it.
+//! - A [`Call`] goes the same way, follows no redirect, and brings back a status and nothing else.
 //!
 //! What a URL holds behind its path may be a signature, so errors show scheme, host and path alone.
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod call;
 pub mod config;
 pub mod error;
 pub mod fetch;
@@ -32,9 +34,11 @@ pub mod resolve;
 mod ask;
 mod connection;
 mod target;
+mod user;
 
+pub use call::{Answered, Call, Method, check_header, host_of};
 pub use config::Config;
-pub use error::{Error, ErrorKind, Result, SettingsError};
+pub use error::{Error, ErrorKind, Purpose, Result, SettingsError};
 pub use fetch::{Fetched, Sink, SinkError};
 pub use outbound::Outbound;
 pub use resolve::{Resolve, SystemResolver};

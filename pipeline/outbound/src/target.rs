@@ -12,25 +12,35 @@ use url::{Host, SyntaxViolation, Url};
 
 use crate::address::Rules;
 use crate::error::{Error, ErrorKind, Failure};
+use crate::user::User;
 
 /// Longest URL, in bytes.
 const LONGEST: usize = 8 * 1024;
 /// Most characters of a URL that are shown.
 const SHOWN: usize = 200;
 
-/// A URL that may be asked, as far as its text tells.
+/// A URL that may be asked, as far as its text tells. It names no user.
 #[derive(Debug, Clone)]
 pub(crate) struct Target(Url);
 
 impl Target {
-    /// Reads a URL.
+    /// Reads a URL, which may name no user.
     pub(crate) fn parse(text: &str, rules: &Rules) -> Result<Self, Error> {
-        Self::read(text, None, rules)
+        let (target, _) = Self::read(text, None, false, rules)?;
+        Ok(target)
+    }
+
+    /// Reads a URL and the user that it names, if it does.
+    pub(crate) fn parse_with_user(
+        text: &str,
+        rules: &Rules,
+    ) -> Result<(Self, Option<User>), Error> {
+        Self::read(text, None, true, rules)
     }
 
     /// Reads where a redirect from here leads.
     pub(crate) fn join(&self, location: &str, rules: &Rules) -> Result<Self, Error> {
-        let next = Self::read(location, Some(&self.0), rules)?;
+        let (next, _) = Self::read(location, Some(&self.0), false, rules)?;
         if self.is_encrypted() && !next.is_encrypted() {
             let detail = "from an encrypted address to one that is not";
             return Err(Failure::new(ErrorKind::BadRedirect, detail).at(self.shown()));
@@ -38,27 +48,34 @@ impl Target {
         Ok(next)
     }
 
-    fn read(text: &str, base: Option<&Url>, rules: &Rules) -> Result<Self, Error> {
+    fn read(
+        text: &str,
+        base: Option<&Url>,
+        may_name_user: bool,
+        rules: &Rules,
+    ) -> Result<(Self, Option<User>), Error> {
         let unsupported = |detail: &str| Failure::new(ErrorKind::UnsupportedUrl, detail);
         if text.len() > LONGEST {
             return Err(unsupported("it is too long").at("a URL"));
         }
         let repaired = Cell::new(None);
         let note = |violation| {
-            if is_ambiguous(violation) {
+            let is_user = violation == SyntaxViolation::EmbeddedCredentials;
+            if is_ambiguous(violation) && !(is_user && may_name_user) {
                 repaired.set(Some(violation.description()));
             }
         };
         let parsed =
             Url::options().base_url(base).syntax_violation_callback(Some(&note)).parse(text);
         // What cannot be read is not repeated: nobody knows which part of it is secret.
-        let url = parsed.map_err(|error| unsupported(&error.to_string()).at("a URL"))?;
+        let mut url = parsed.map_err(|error| unsupported(&error.to_string()).at("a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
             let detail = format!("its scheme is {}, not https or http", url.scheme());
             return Err(unsupported(&detail).at("a URL"));
         }
+        let user = User::leave(&mut url);
         let target = Self(url);
-        if !target.0.username().is_empty() || target.0.password().is_some() {
+        if user.is_some() && !may_name_user {
             return Err(unsupported("it holds a user name or password").at(target.shown()));
         }
         if let Some(what) = repaired.get() {
@@ -73,7 +90,7 @@ impl Target {
             return Err(unsupported(detail).at(target.shown()));
         }
         target.check(rules).map_err(|failure| failure.at(target.shown()))?;
-        Ok(target)
+        Ok((target, user))
     }
 
     /// Refuses a port, or an address in place of a name, that may not be asked.
@@ -93,6 +110,9 @@ impl Target {
         // Without its own host, a redirect stays at one that was looked at before.
         let written = text.split_once("//").filter(begins);
         written.is_none_or(|(_, written)| {
+            let end = written.find(['/', '?', '#']).unwrap_or(written.len());
+            // A user stands before the host.
+            let written = &written[written[..end].rfind('@').map_or(0, |at| at + 1)..];
             let behind = written.strip_prefix(self.host()).map(|rest| rest.chars().next());
             behind.is_some_and(|next| next.is_none_or(|next| matches!(next, ':' | '/' | '?' | '#')))
         })
@@ -241,7 +261,7 @@ mod tests {
             "http://.a/",
             "http://%31%32%37.0.0.1/",
         ] {
-            refused(text, ErrorKind::UnsupportedUrl, "not a URL that is fetched");
+            refused(text, ErrorKind::UnsupportedUrl, "not a URL that is asked");
         }
         for text in ["", "not a url", "//example.org/", "http://", "http://[::1", "https://a b/"] {
             refused(text, ErrorKind::UnsupportedUrl, "cannot fetch a URL");
@@ -263,6 +283,34 @@ mod tests {
         assert!(!said.contains("geheim"), "{said}");
         let long = parse(&format!("http://example.org/{}", "a".repeat(1_000))).unwrap();
         assert!(long.shown().len() < 300 && long.shown().ends_with('…'));
+    }
+
+    #[test]
+    fn a_user_leaves_the_url_of_a_call() {
+        let read = |text: &str| Target::parse_with_user(text, &rules());
+        for text in ["https://me:geheim@example.org/a?b", "http://me:geheim@127.0.0.1:8080/a?b"] {
+            let (target, user) = read(text).unwrap();
+            assert!(user.is_some(), "{text}");
+            assert!(!target.0.as_str().contains('@') && !target.shown().contains("geheim"));
+            assert_eq!(target.path_and_query(), "/a?b");
+        }
+        let (_, nobody) = read("https://example.org/me:geheim@example.org").unwrap();
+        assert!(nobody.is_none());
+        // Everything else is refused as in any URL.
+        for text in [
+            "http://me@2130706433/",
+            "http://me@127.1/",
+            "http://me@127.0.0.1@127.1/",
+            "http://a@b@example.org/",
+            "http://127.0.0.1\\@example.org/",
+            "http:me@example.org/",
+        ] {
+            let error = read(text).map(drop).expect_err(text);
+            assert_eq!(error.kind, ErrorKind::UnsupportedUrl, "{text}: {error}");
+        }
+        let error = read("http://me:geheim@10.0.0.1/").map(drop).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Forbidden);
+        assert!(!error.to_string().contains("geheim"), "{error}");
     }
 
     #[test]

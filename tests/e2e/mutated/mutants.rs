@@ -182,9 +182,11 @@ fn no_base64(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
     bytes(&event)
 }
 
-fn callback(_: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
+fn callback(dice: &mut Dice, event: &Value, _: usize) -> Vec<u8> {
     let mut event = event.clone();
-    event["callback"] = json!({"url": "https://example.org/done"});
+    // None of them may be called.
+    let url = dice.of(&["http://10.0.0.1/done", "ftp://example.org/", "done", "", "http://[::1]/"]);
+    event["callback"] = json!({ "url": url });
     bytes(&event)
 }
 

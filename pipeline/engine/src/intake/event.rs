@@ -3,12 +3,16 @@
 //! Whoever may write to the topic is trusted to name owners and keys; the checks here are against
 //! mistakes.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use scribed_bus::Message;
 use scribed_media::InboxError;
+use scribed_outbound::ErrorKind;
 use scribed_schemas::account::Account;
+use scribed_schemas::callback::{Callback, CallbackStyle};
 use scribed_schemas::event::{MediaSource, UPLOAD_SCHEMA, UploadEvent};
 use scribed_schemas::id::{JobId, MediaId};
 use scribed_schemas::job::JobOptions;
@@ -53,6 +57,7 @@ pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Re
     let owner = owner(engine, &event).await?;
     // Before anything is stored for it.
     engine.plans().plan(event.pipeline.as_deref()).map_err(submit_refusal)?;
+    let callback = callback(engine, &event)?;
     let digest = digest(&event);
     let Brought { media, recording, copy } = bring(engine, &event, &owner, &digest).await?;
     let name = event.name.clone().unwrap_or_else(|| event.id.clone());
@@ -65,6 +70,7 @@ pub(super) async fn take(engine: &Engine, message: &Message) -> Result<Taken, Re
             language: event.language,
             upload: Some(event.id.clone()),
             reference: event.reference,
+            callback,
             ..JobOptions::default()
         },
         priority: event.priority,
@@ -113,10 +119,6 @@ pub(super) fn parse(message: &Message) -> Result<UploadEvent, Refusal> {
     }
     let event = serde_json::from_value::<UploadEvent>(Value::Object(document));
     let event = event.map_err(|error| bad("malformed", error.to_string()))?;
-    if event.callback.is_some() {
-        let detail = "this version calls nobody; leave `callback` out and read `scribed.states`";
-        return Err(bad("unsupported_callback", detail.to_owned()));
-    }
     let characters = event.id.chars().count();
     if characters == 0 || characters > LONGEST_ID {
         let detail = format!("the id has {characters} characters; allowed are 1 to {LONGEST_ID}");
@@ -134,6 +136,17 @@ async fn owner(engine: &Engine, event: &UploadEvent) -> Result<Account, Refusal>
         }
         None => Err(bad("no_such_owner", format!("there is no account {}", event.owner))),
     }
+}
+
+/// Returns who is to be called when the job has ended, as far as the address can be called.
+fn callback(engine: &Engine, event: &UploadEvent) -> Result<Option<Callback>, Refusal> {
+    let Some(named) = &event.callback else { return Ok(None) };
+    engine.outbound().check_call(&named.url).map_err(|error| match error.kind {
+        ErrorKind::Forbidden => bad("forbidden_callback", error.to_string()),
+        _ => bad("unsupported_callback", error.to_string()),
+    })?;
+    let (url, style) = (named.url.clone(), CallbackStyle::Scribed);
+    Ok(Some(Callback { url, style, headers: BTreeMap::new() }))
 }
 
 /// The recording of an event.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::event::{LONGEST_ID, MOST_INLINE_BYTES, Refusal, digest, inline, parse};
 
 /// Why an event is refused before anything is looked up for it.
-const REASONS: [&str; 3] = ["malformed", "unknown_schema", "unsupported_callback"];
+const REASONS: [&str; 2] = ["malformed", "unknown_schema"];
 
 /// Holds of a message: it is an event within its limits, or is refused with a reason. An event means
 /// the same however it is written, and in whatever envelope it comes.
@@ -29,7 +29,6 @@ pub fn event(data: &[u8]) {
     };
     assert_eq!(event.schema, UPLOAD_SCHEMA);
     assert!((1..=LONGEST_ID).contains(&event.id.chars().count()));
-    assert!(event.callback.is_none());
     if let MediaSource::Data(data) = &event.media {
         let bytes = inline(data).map(|bytes| bytes.len()).unwrap_or_default();
         assert!(bytes <= MOST_INLINE_BYTES);

@@ -1,5 +1,6 @@
 //! The engine over memory parts, with a runner that plays what recordings say.
 
+mod callbacks;
 mod exports;
 mod faults;
 mod fetching;

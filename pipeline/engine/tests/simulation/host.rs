@@ -226,6 +226,7 @@ impl Host {
             media: Arc::new(SimMedia::new(Arc::clone(life))),
             inbox: Inbox::default(),
             outbound: scribed_engine::Outbound::default(),
+            calls: scribed_engine::Calls::default(),
             bus: Arc::new(SimBus::new(Arc::clone(life))),
             runner: Arc::new(SimRunner::new(Arc::clone(life))),
             plans: Plans::from_shapes(&[pipeline], &shapes()).expect("the pipeline fits"),

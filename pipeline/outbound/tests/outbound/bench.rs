@@ -20,10 +20,12 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) struct Asked {
     /// Number of the connection, from 0.
     pub(crate) number: usize,
+    pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
     /// Headers by their names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Asked {
@@ -218,7 +220,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
-    let asked = parse(number, &String::from_utf8_lossy(&head));
+    let mut asked = parse(number, &String::from_utf8_lossy(&head));
+    let length = asked.headers.get("content-length").map_or(0, |l| l.parse().expect("a number"));
+    asked.body = vec![0; length];
+    stream.read_exact(&mut asked.body).await?;
     let reply = script(&asked);
     seen.asked.lock().expect("no test panics with it").push(asked);
     stream.write_all(&reply.bytes).await?;
@@ -241,10 +246,11 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 
 fn parse(number: usize, head: &str) -> Asked {
     let mut lines = head.lines();
-    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default();
+    let mut first = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+    let (method, path) = (first.next().unwrap_or_default(), first.next().unwrap_or_default());
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    Asked { number, path: path.to_owned(), headers: headers.collect() }
+    Asked { number, method, path, headers: headers.collect(), body: Vec::new() }
 }
 
 /// Keeps what comes in memory.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use scribed_outbound::{Config, ErrorKind, Outbound, Resolve, SystemResolver};
+use bytes::Bytes;
+use scribed_outbound::{Call, Config, ErrorKind, Method, Outbound, Resolve, SystemResolver};
 
 use crate::bench::{Book, Memory};
 
@@ -12,7 +13,7 @@ const URLS: &str = include_str!("../../../../tests/security/hostile-urls.json");
 /// URLs that there must be.
 const LEAST: usize = 174;
 
-/// Asks for every URL, and returns how often it was refused for which reason.
+/// Asks for every URL and calls it, and returns how often it was refused for which reason.
 async fn ask_all(port: u16, resolver: Arc<dyn Resolve>) -> BTreeMap<&'static str, usize> {
     let listed: Vec<BTreeMap<String, String>> = serde_json::from_str(URLS).expect("it is JSON");
     assert!(listed.len() >= LEAST, "{} URLs", listed.len());
@@ -24,6 +25,14 @@ async fn ask_all(port: u16, resolver: Arc<dyn Resolve>) -> BTreeMap<&'static str
         let url = entry["url"].replace("{port}", &port.to_string());
         let fetched = outbound.fetch(&url, &mut Memory::default()).await;
         let kind = fetched.expect_err(&url).kind;
+        let call =
+            Call { method: Method::Post, url: url.clone(), headers: vec![], body: Bytes::new() };
+        let called = outbound.call(&call).await.expect_err(&url).kind;
+        // Only a user that is named may be told from one of something to fetch.
+        let is_by_user = kind == ErrorKind::UnsupportedUrl && url.contains('@');
+        assert!(called == kind || is_by_user, "{called:?} for {url:?}");
+        let refused = [ErrorKind::UnsupportedUrl, ErrorKind::Forbidden, ErrorKind::Unreachable];
+        assert!(refused.contains(&called), "{called:?} for {url:?}");
         *words.entry(kind.word()).or_insert(0) += 1;
         let refused = [ErrorKind::UnsupportedUrl, ErrorKind::Forbidden];
         let is_name = ["name_with_private_address", "loopback", "link_local", "confusion"]

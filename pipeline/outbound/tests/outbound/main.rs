@@ -2,6 +2,8 @@
 
 /// A server that answers as a script says, and a sink in memory.
 mod bench;
+/// Calls: what is said, and what comes of it.
+mod calls;
 /// Certificates, made by `openssl`.
 mod certificates;
 /// Every way to fail, with its word.
