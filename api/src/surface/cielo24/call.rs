@@ -34,12 +34,7 @@ impl Call {
     }
 
     /// Reads a call with a JSON body, once it is known who calls.
-    pub(super) async fn posted(
-        api: &Api,
-        query: Query,
-        body: Body,
-        scope: Scope,
-    ) -> Answer<Self> {
+    pub(super) async fn posted(api: &Api, query: Query, body: Body, scope: Scope) -> Answer<Self> {
         let account = caller(api, &query, scope).await?;
         Ok(Self { account, params: Params::of_body(query, body).await? })
     }

@@ -20,22 +20,14 @@ use crate::validate::Query;
 pub(super) fn route(api: &Api) -> Route {
     let paths =
         warp::path!("api" / "job" / "delete").or(warp::path!("api" / "job" / "del")).unify();
-    paths
-        .and(warp::get())
-        .and(raw_query())
-        .and(api.context())
-        .then(handle)
-        .map(respond)
-        .boxed()
+    paths.and(warp::get()).and(raw_query()).and(api.context()).then(handle).map(respond).boxed()
 }
 
 async fn handle(query: Query, api: Api) -> Answer {
     let call = Call::read(&api, query, Scope::Delete).await?;
     let job = call.job(&api).await?;
     match remove(&api, &job).await? {
-        Deleted::Gone => {
-            Ok(Success::json(&json!({ "TaskId": id::task(job.id, Task::Delete) }))?)
-        }
+        Deleted::Gone => Ok(Success::json(&json!({ "TaskId": id::task(job.id, Task::Delete) }))?),
         Deleted::Missing => Err(Error::no_such_job()),
         // Others are told of its end in a moment; then it may go.
         Deleted::Open | Deleted::Untold => Err(Refusal::Unavailable.into()),

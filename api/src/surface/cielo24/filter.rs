@@ -30,8 +30,7 @@ pub(super) struct Wanted {
     /// From when to when each of [`DATES`] is to be.
     dates: [(Option<Timestamp>, Option<Timestamp>); DATES.len()],
     hours: (Option<u32>, Option<u32>),
-    /// The inner none stands for a status that no job has.
-    status: Option<Option<Status>>,
+    status: Option<Status>,
     fidelity: Option<Fidelity>,
     priority: Option<Priority>,
     difficulty: Option<Difficulty>,
@@ -88,7 +87,7 @@ impl Wanted {
         is_in_time
             && self.hours.0.is_none_or(|from| hours.is_some_and(|hours| from <= hours))
             && self.hours.1.is_none_or(|to| hours.is_some_and(|hours| hours <= to))
-            && self.status.is_none_or(|status| status == Some(facts.status))
+            && self.status.is_none_or(|status| facts.status == status)
             && self.fidelity.is_none_or(|fidelity| facts.fidelity == Some(fidelity))
             && self.priority.is_none_or(|priority| facts.priority == Some(priority))
             && self.difficulty.is_none_or(|difficulty| facts.difficulty == difficulty)
@@ -108,8 +107,7 @@ enum Edge {
 fn date(params: &Params, name: &str, edge: Edge) -> Answer<Option<Timestamp>> {
     let Some(text) = params.text(name)? else { return Ok(None) };
     let at = instant(text.trim(), edge);
-    let wrong =
-        || Error::query(format!("{name} must be a date such as 2014-08-27T13:40:53."));
+    let wrong = || Error::query(format!("{name} must be a date such as 2014-08-27T13:40:53."));
     at.map(Some).ok_or_else(wrong)
 }
 

@@ -46,8 +46,9 @@ impl Language {
     pub(super) fn read(name: &str, code: &str) -> Answer<Self> {
         let tag = tag(&code.to_ascii_lowercase());
         let wrong = || {
-            let comment =
-                format!("{name} must be one of the language codes of cielo24, such as en or zh-tw.");
+            let comment = format!(
+                "{name} must be one of the language codes of cielo24, such as en or zh-tw."
+            );
             Error::option(comment)
         };
         Ok(Self { tag: tag.ok_or_else(wrong)?, code: code.to_owned() })

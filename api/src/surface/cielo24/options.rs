@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check_refused(options: Value, word: &str) {
+    fn check_refused(options: &Value, word: &str) {
         let refused = format!("{:?}", Options::read(&options.to_string()).unwrap_err());
         assert!(refused.contains(word), "{options}: {refused}");
     }
@@ -227,28 +227,28 @@ mod tests {
     #[test]
     fn what_asks_for_people_is_refused_by_its_name() {
         for name in FLAGS {
-            check_refused(json!({ name: true }), name);
-            check_refused(json!({ name: "True" }), name);
+            check_refused(&json!({ name: true }), name);
+            check_refused(&json!({ name: "True" }), name);
         }
-        check_refused(json!({"customer_approval_steps": ["RETURN"]}), "customer_approval_steps");
+        check_refused(&json!({"customer_approval_steps": ["RETURN"]}), "customer_approval_steps");
         let intelligence = json!({"generate_media_intelligence_iwp": ["FINAL"]});
-        check_refused(intelligence, "generate_media_intelligence_iwp");
-        check_refused(json!({"return_iwp": ["FINAL", "SPEAKER_ID"]}), "SPEAKER_ID");
-        check_refused(json!({"first_pass_campaign": "TRUE_VERBATIM"}), "TRUE_VERBATIM");
+        check_refused(&intelligence, "generate_media_intelligence_iwp");
+        check_refused(&json!({"return_iwp": ["FINAL", "SPEAKER_ID"]}), "SPEAKER_ID");
+        check_refused(&json!({"first_pass_campaign": "TRUE_VERBATIM"}), "TRUE_VERBATIM");
     }
 
     #[test]
     fn what_nobody_knows_is_refused() {
-        check_refused(json!({"colour": "red"}), "colour");
-        check_refused(json!({"speaker_id": "perhaps"}), "speaker_id");
-        check_refused(json!({"customer_approval_tool": "PEN"}), "AMARA, CIELO24");
-        check_refused(json!({"return_iwp": "FINAL"}), "return_iwp");
-        check_refused(json!({"custom_metadata": {"a": {"b": 1}}}), "one level");
-        check_refused(json!({"custom_metadata": {"a\n": "b"}}), "control characters");
-        check_refused(json!({"custom_metadata": ["a"]}), "custom_metadata");
+        check_refused(&json!({"colour": "red"}), "colour");
+        check_refused(&json!({"speaker_id": "perhaps"}), "speaker_id");
+        check_refused(&json!({"customer_approval_tool": "PEN"}), "AMARA, CIELO24");
+        check_refused(&json!({"return_iwp": "FINAL"}), "return_iwp");
+        check_refused(&json!({"custom_metadata": {"a": {"b": 1}}}), "one level");
+        check_refused(&json!({"custom_metadata": {"a\n": "b"}}), "control characters");
+        check_refused(&json!({"custom_metadata": ["a"]}), "custom_metadata");
         let many: Map<String, Value> = (0..65).map(|n| (n.to_string(), json!(n))).collect();
-        check_refused(json!({ "custom_metadata": many }), "64 entries");
-        check_refused(json!({"notes": "x".repeat(1_001)}), "notes");
+        check_refused(&json!({ "custom_metadata": many }), "64 entries");
+        check_refused(&json!({"notes": "x".repeat(1_001)}), "notes");
         for text in ["", "[]", "{", "notes=x", "7"] {
             assert!(Options::read(text).is_err(), "{text}");
         }

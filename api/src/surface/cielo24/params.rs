@@ -52,7 +52,9 @@ impl Params {
         let text = match self.body.get(name) {
             None | Some(Value::Null) => self.query.get(name).map(Cow::Borrowed),
             Some(Value::String(text)) => Some(Cow::Borrowed(text.as_str())),
-            Some(value @ (Value::Bool(_) | Value::Number(_))) => Some(Cow::Owned(value.to_string())),
+            Some(value @ (Value::Bool(_) | Value::Number(_))) => {
+                Some(Cow::Owned(value.to_string()))
+            }
             Some(Value::Array(_) | Value::Object(_)) => {
                 return Err(Error::query(format!("{name} must be a text.")));
             }

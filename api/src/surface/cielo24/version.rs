@@ -58,7 +58,8 @@ mod tests {
         let version = "2014-08-27T14:10:41.923125";
         assert_eq!(of(&done).as_deref(), Ok(version));
         let check = |query: &str| check(&Params::of_query(Query::parse(query)), &done);
-        for good in ["", "iwp_name=FINAL", "iwp_name=MECHANICAL", "iwp_name=&elementlist_version="] {
+        for good in ["", "iwp_name=FINAL", "iwp_name=MECHANICAL", "iwp_name=&elementlist_version="]
+        {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         assert_eq!(check(&format!("elementlist_version={version}")), Ok(()));

@@ -108,28 +108,21 @@ impl Reader {
         let sentence = if ended { self.sentence() } else { None };
         let parts = parts(text);
         let start = milliseconds(chunk.seconds(word.start)).max(self.free_ms);
-        let least = start + parts.len() as u64;
-        let end = milliseconds(chunk.seconds(word.end)).max(least);
-        let tokens = tokens(&parts, start, end);
+        let end = milliseconds(chunk.seconds(word.end)).max(start + parts.len() as u64);
         self.free_ms = end;
-        let confidence_score = probability.map(|p| hundredths(f64::from(p.clamp(0.0, 1.0))));
-        match self.sequences.last_mut().filter(|_| glued) {
-            Some(last) => {
-                last.end_time = end;
-                last.tokens.extend(tokens);
-                last.mark_end();
-            }
-            None => {
-                let mut sequence = Sequence {
-                    interpolated: false,
-                    start_time: start,
-                    end_time: end,
-                    confidence_score,
-                    tokens,
-                };
-                sequence.mark_end();
-                self.sequences.push(sequence);
-            }
+        if !glued || self.sequences.is_empty() {
+            self.sequences.push(Sequence {
+                interpolated: false,
+                start_time: start,
+                end_time: end,
+                confidence_score: probability.map(|p| hundredths(f64::from(p.clamp(0.0, 1.0)))),
+                tokens: Vec::new(),
+            });
+        }
+        if let Some(last) = self.sequences.last_mut() {
+            last.end_time = end;
+            last.tokens.extend(tokens(&parts, start, end));
+            last.mark_end();
         }
         sentence
     }
@@ -215,7 +208,11 @@ fn tokens(parts: &[(Kind, &str)], start: u64, end: u64) -> Vec<Token> {
 }
 
 /// Rounds to milliseconds; nothing is before the recording.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` takes the nearest")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` takes the nearest"
+)]
 pub(super) fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1_000.0).round().max(0.0) as u64
 }
@@ -314,7 +311,10 @@ mod tests {
             for sequence in sentence["sequences"].as_array().unwrap() {
                 for token in sequence["tokens"].as_array().unwrap() {
                     let at = |name: &str| token[name].as_u64().unwrap();
-                    assert!(free <= at("start_time") && at("start_time") < at("end_time"), "{token}");
+                    assert!(
+                        free <= at("start_time") && at("start_time") < at("end_time"),
+                        "{token}"
+                    );
                     free = at("end_time");
                 }
             }

@@ -72,7 +72,11 @@ impl Form {
 }
 
 /// Rounds to milliseconds; nothing is before the recording.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` takes the nearest")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` takes the nearest"
+)]
 fn milliseconds(seconds: f64) -> u64 {
     (seconds * 1_000.0).round().max(0.0) as u64
 }
