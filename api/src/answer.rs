@@ -54,6 +54,11 @@ impl Success {
         Self { status, content_type: None, disposition: None, body: Bytes::new() }
     }
 
+    /// Makes a 200 without a body.
+    pub(crate) fn done() -> Self {
+        Self { status: StatusCode::OK, ..Self::empty() }
+    }
+
     /// Makes a 200 with a document for programs.
     pub(crate) fn document(bytes: Vec<u8>, content_type: &'static str) -> Self {
         Self::made(StatusCode::OK, HeaderValue::from_static(content_type), bytes.into())
@@ -231,10 +236,8 @@ pub(crate) fn respond(answer: Answer) -> Response {
     match answer {
         Ok(success) => sent(success, None),
         Err(refusal) => {
-            let body = json!({ "detail": refusal.detail() });
-            let content_type = HeaderValue::from_static("application/json");
-            let body = body.to_string().into();
-            sent(Success::made(refusal.status(), content_type, body), refusal.header())
+            let document = json!({ "detail": refusal.detail() });
+            refused(refusal.status(), &document, refusal.header())
         }
     }
 }
@@ -246,6 +249,16 @@ pub(crate) fn problem(
     header: Option<(HeaderName, HeaderValue)>,
 ) -> Response {
     let content_type = HeaderValue::from_static("application/problem+json");
+    sent(Success::made(status, content_type, document.to_string().into()), header)
+}
+
+/// Makes HTTP of a refusal that is a JSON document of its surface's own.
+pub(crate) fn refused(
+    status: StatusCode,
+    document: &Value,
+    header: Option<(HeaderName, HeaderValue)>,
+) -> Response {
+    let content_type = HeaderValue::from_static("application/json");
     sent(Success::made(status, content_type, document.to_string().into()), header)
 }
 

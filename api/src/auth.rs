@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod api_key;
 mod bearer;
+mod login;
 pub(crate) mod password;
 pub(crate) mod secret;
 pub(crate) mod token;

@@ -149,6 +149,24 @@ pub struct Surfaces {
     pub transcriptions: Transcriptions,
     /// `/revspeech/v1beta` and `/speechtotext/v1`.
     pub revai: Revai,
+    /// `/api/job` and `/api/account`.
+    pub cielo24: Cielo24,
+}
+
+/// The cielo24 surface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cielo24 {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// Life of a token that a login gives, in seconds.
+    pub login_ttl_secs: u64,
+}
+
+impl Default for Cielo24 {
+    fn default() -> Self {
+        Self { enabled: true, login_ttl_secs: 24 * 60 * 60 }
+    }
 }
 
 /// The Rev.ai surface.

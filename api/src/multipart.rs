@@ -22,6 +22,8 @@ const OVERHEAD: u64 = 256 * 1024;
 pub(crate) const MOST_PARTS: u32 = 64;
 /// Longest file name, in characters.
 pub(crate) const LONGEST_NAME: usize = 255;
+/// The name of a file that came without one.
+pub(crate) const UNNAMED: &str = "recording";
 
 /// A form in the middle of being read.
 #[derive(Debug)]
@@ -202,7 +204,7 @@ fn plain_name(raw: &str) -> String {
     let printable = last.chars().filter(|c| !c.is_control() && !is_direction_mark(*c));
     let name: String = printable.take(LONGEST_NAME).collect();
     let name = name.trim();
-    if name.is_empty() { "recording".to_owned() } else { name.to_owned() }
+    if name.is_empty() { UNNAMED.to_owned() } else { name.to_owned() }
 }
 
 /// Returns whether a character turns the direction of the text around it, which disguises endings.

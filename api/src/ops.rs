@@ -1,5 +1,5 @@
-//! For operators: `/livez`, `/readyz`, and the descriptions of the surfaces, `/openapi.json` and
-//! `/openapi/revai.json`.
+//! For operators: `/livez`, `/readyz`, and the descriptions of the surfaces: `/openapi.json`,
+//! `/openapi/revai.json` and `/openapi/cielo24.json`.
 
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::answer::{Answer, Refusal, Success, respond};
 use crate::routes::{Route, one_of};
 
 /// Paths that are there whichever surface is on.
-pub(crate) const PATHS: &[&str] = &["/livez", "/readyz", "/openapi.json", "/openapi/revai.json"];
+pub(crate) const PATHS: &[&str] =
+    &["/livez", "/readyz", "/openapi.json", "/openapi/revai.json", "/openapi/cielo24.json"];
 
 /// How long the store may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -21,12 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The descriptions as they are written.
 const TRANSCRIPTIONS: &str = include_str!("../../schemas/openapi/transcriptions.yaml");
 const REVAI: &str = include_str!("../../schemas/openapi/revai.yaml");
+const CIELO24: &str = include_str!("../../schemas/openapi/cielo24.yaml");
 
 /// The descriptions of the surfaces, as JSON.
 #[derive(Debug)]
 pub(crate) struct Descriptions {
     transcriptions: Bytes,
     revai: Bytes,
+    cielo24: Bytes,
 }
 
 impl Descriptions {
@@ -36,13 +39,17 @@ impl Descriptions {
             let document: serde_json::Value = serde_yaml_ng::from_str(text)?;
             Ok(serde_json::to_vec(&document)?.into())
         };
-        Ok(Self { transcriptions: json(TRANSCRIPTIONS)?, revai: json(REVAI)? })
+        Ok(Self {
+            transcriptions: json(TRANSCRIPTIONS)?,
+            revai: json(REVAI)?,
+            cielo24: json(CIELO24)?,
+        })
     }
 }
 
 /// Returns the routes.
 pub(crate) fn routes(api: &Api) -> Route {
-    one_of(vec![live(), ready(api), transcriptions(api), revai(api)])
+    one_of(vec![live(), ready(api), transcriptions(api), revai(api), cielo24(api)])
 }
 
 /// Returns whether the store answers.
@@ -85,6 +92,13 @@ fn transcriptions(api: &Api) -> Route {
 fn revai(api: &Api) -> Route {
     let answer = |api: Api| described(&api.shared.descriptions.revai);
     warp::path!("openapi" / "revai.json").and(warp::get()).and(api.context()).map(answer).boxed()
+}
+
+/// `GET /openapi/cielo24.json`.
+fn cielo24(api: &Api) -> Route {
+    let answer = |api: Api| described(&api.shared.descriptions.cielo24);
+    let path = warp::path!("openapi" / "cielo24.json");
+    path.and(warp::get()).and(api.context()).map(answer).boxed()
 }
 
 fn described(description: &Bytes) -> Response {

@@ -8,10 +8,13 @@
 //!
 //! Every surface that takes recordings takes them here, and says in its own words why one was not taken.
 
+pub(crate) mod addition;
+
 use scribed_engine::{Place, ProbeError, Submission};
 use scribed_media::MediaWriter;
+use scribed_schemas::audio::MediaFacts;
 use scribed_schemas::id::{AccountId, JobId, MediaId};
-use scribed_schemas::job::{Job, JobOptions, Priority};
+use scribed_schemas::job::{Fault, FaultCode, Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
 use scribed_store::{IdempotencyKey, Submitted};
 use sha2::{Digest, Sha256};
@@ -64,6 +67,16 @@ pub(crate) enum NotTaken {
 impl<E: Into<Refusal>> From<E> for NotTaken {
     fn from(error: E) -> Self {
         Self::Refused(error.into())
+    }
+}
+
+impl NotTaken {
+    /// Says what a look at a recording means for it.
+    fn of(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Refused(fault) => Self::Unusable(fault.message),
+            ProbeError::Engine(error) => error.into(),
+        }
     }
 }
 
@@ -146,11 +159,9 @@ pub(crate) async fn accept(api: &Api, received: Received, order: Order) -> Resul
 
 /// Does that; on any refusal nothing is left.
 async fn keep(api: Api, received: Received, order: Order) -> Result<Job, NotTaken> {
-    let Received { media, key: stored, file_name, content_type, writer, fingerprint } = received;
     let Order { owner, options, key, one_active, place } = order;
-    let size = writer.finish().await.map_err(Refusal::from)?;
-    let created = api.shared.engine.now();
-    let media = Media { id: media, owner, key: stored, file_name, content_type, size, created };
+    let fingerprint = received.fingerprint.clone();
+    let media = received.stored(&api, owner).await?;
     let idempotency = key.map(|key| IdempotencyKey { key, fingerprint });
     match submit(&api, &media, options, idempotency, one_active).await {
         Ok(Kept::New(job)) => {
@@ -165,6 +176,16 @@ async fn keep(api: Api, received: Received, order: Order) -> Result<Job, NotTake
             forget(&api, &media).await;
             Err(why)
         }
+    }
+}
+
+impl Received {
+    /// Stores it for good.
+    async fn stored(self, api: &Api, owner: AccountId) -> Answer<Media> {
+        let Self { media, key, file_name, content_type, writer, .. } = self;
+        let size = writer.finish().await?;
+        let created = api.shared.engine.now();
+        Ok(Media { id: media, owner, key, file_name, content_type, size, created })
     }
 }
 
@@ -184,15 +205,7 @@ async fn submit(
     idempotency: Option<IdempotencyKey>,
     one_active: bool,
 ) -> Result<Kept, NotTaken> {
-    if media.size == 0 {
-        return Err(NotTaken::Unusable("the file is empty".to_owned()));
-    }
-    let engine = &api.shared.engine;
-    let facts = match engine.probe(&media.key, &media.file_name, &media.content_type).await {
-        Ok(facts) => facts,
-        Err(ProbeError::Refused(fault)) => return Err(NotTaken::Unusable(fault.message)),
-        Err(ProbeError::Engine(error)) => return Err(error.into()),
-    };
+    let facts = probe(api, media).await.map_err(NotTaken::of)?;
     let submission = Submission {
         owner: media.owner,
         name: media.file_name.clone(),
@@ -204,12 +217,21 @@ async fn submit(
         idempotency,
         one_active,
     };
-    match engine.submit(submission).await? {
+    match api.shared.engine.submit(submission).await? {
         Submitted::Created(job) => Ok(Kept::New(job)),
         Submitted::Existing(job) => Ok(Kept::Earlier(job)),
         Submitted::Conflict => Err(NotTaken::KeyUsedOtherwise),
         Submitted::ActiveJob(id) => Err(NotTaken::ActiveJob(id)),
     }
+}
+
+/// Looks at a stored recording: what it is, as far as that shows at its beginning.
+async fn probe(api: &Api, media: &Media) -> Result<Option<MediaFacts>, ProbeError> {
+    if media.size == 0 {
+        let message = "the file is empty".to_owned();
+        return Err(ProbeError::Refused(Fault { code: FaultCode::Undecodable, message }));
+    }
+    api.shared.engine.probe(&media.key, &media.file_name, &media.content_type).await
 }
 
 /// Deletes the bytes of a recording that did not become a job.

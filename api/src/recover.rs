@@ -8,6 +8,7 @@ use warp::path::FullPath;
 use crate::answer::Refusal;
 use crate::config::Surfaces;
 use crate::routes::{ENDPOINTS, Route};
+use crate::surface::cielo24;
 use crate::surface::revai::Dialect;
 use crate::{Api, ops, surface};
 
@@ -41,6 +42,9 @@ fn is_served(endpoint: &str, surfaces: &Surfaces) -> bool {
     if ops::PATHS.contains(&endpoint) {
         return true;
     }
+    if cielo24::has(endpoint) {
+        return surfaces.cielo24.enabled;
+    }
     match Dialect::of(endpoint) {
         Some(_) => surfaces.revai.enabled,
         None => surfaces.transcriptions.enabled,
@@ -64,6 +68,7 @@ mod tests {
         let mut surfaces = Surfaces::default();
         surfaces.transcriptions.enabled = transcriptions;
         surfaces.revai.enabled = revai;
+        surfaces.cielo24.enabled = false;
         surfaces
     }
 
@@ -90,5 +95,9 @@ mod tests {
         let jobs = "/revspeech/v1beta/jobs";
         assert_eq!(off(jobs), Refusal::WrongMethod("POST, GET".to_owned()));
         assert_eq!(refuse(jobs, &surfaces(true, false)), Refusal::NotFound("Not Found"));
+        let new = "/api/job/new";
+        assert_eq!(off(new), Refusal::NotFound("Not Found"));
+        let both = Refusal::WrongMethod("GET, POST".to_owned());
+        assert_eq!(refuse(new, &Surfaces::default()), both);
     }
 }

@@ -47,6 +47,29 @@ pub const ENDPOINTS: &[Endpoint] = &[
     (Method::GET, "/speechtotext/v1/jobs/{id}/transcript"),
     (Method::GET, "/speechtotext/v1/jobs/{id}/captions"),
     (Method::GET, "/speechtotext/v1/account"),
+    (Method::GET, "/openapi/cielo24.json"),
+    (Method::GET, "/api/account/login"),
+    (Method::POST, "/api/account/login"),
+    (Method::GET, "/api/account/logout"),
+    (Method::POST, "/api/account/logout"),
+    (Method::GET, "/api/account/verify_key"),
+    (Method::GET, "/api/job/new"),
+    (Method::POST, "/api/job/new"),
+    (Method::GET, "/api/job/add_media"),
+    (Method::POST, "/api/job/add_media"),
+    (Method::GET, "/api/job/authorize"),
+    (Method::POST, "/api/job/authorize"),
+    (Method::GET, "/api/job/perform_transcription"),
+    (Method::POST, "/api/job/perform_transcription"),
+    (Method::GET, "/api/job/info"),
+    (Method::GET, "/api/job/list"),
+    (Method::GET, "/api/job/media"),
+    (Method::GET, "/api/job/get_transcript"),
+    (Method::GET, "/api/job/get_caption"),
+    (Method::GET, "/api/job/get_elementlist"),
+    (Method::GET, "/api/job/list_elementlists"),
+    (Method::GET, "/api/job/delete"),
+    (Method::GET, "/api/job/del"),
 ];
 
 /// Returns all routes; the last one answers whatever no other does.
@@ -58,6 +81,9 @@ pub(crate) fn all(api: &Api) -> Route {
     }
     if surfaces.revai.enabled {
         routes.push(surface::revai::routes(api));
+    }
+    if surfaces.cielo24.enabled {
+        routes.push(surface::cielo24::routes(api));
     }
     routes.push(recover::route(api));
     one_of(routes)

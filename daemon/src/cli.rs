@@ -128,7 +128,7 @@ pub struct Transcribe {
     /// The recordings
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Makes this document: txt, srt, vtt, json, docx, or what else the pipeline makes
+    /// Makes this document: txt, srt, vtt, ttml, json, docx, or what else the pipeline makes
     #[arg(short, long, default_value = "txt")]
     pub format: String,
     /// Writes one document per recording into this folder instead of standard output

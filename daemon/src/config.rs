@@ -180,6 +180,7 @@ fn default_pipeline() -> PipelineConfig {
         StageConfig::renderer("org.scribed.render-doc", "docx"),
         captions("srt"),
         captions("vtt"),
+        captions("ttml"),
         StageConfig::renderer("org.scribed.render-json", "json"),
     ];
     PipelineConfig { name: "default".to_owned(), stages }

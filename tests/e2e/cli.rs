@@ -57,9 +57,14 @@ fn transcribe_tells_its_progress_in_plain_lines_where_there_is_no_terminal() {
 #[test]
 fn transcribe_makes_every_document() {
     let bench = Bench::new();
-    for (format, begins) in
-        [("txt", "Thomas"), ("srt", "1\n00:00:"), ("vtt", "WEBVTT"), ("json", "{"), ("docx", "PK")]
-    {
+    for (format, begins) in [
+        ("txt", "Thomas"),
+        ("srt", "1\n00:00:"),
+        ("vtt", "WEBVTT"),
+        ("ttml", "<?xml"),
+        ("json", "{"),
+        ("docx", "PK"),
+    ] {
         let ran = bench.transcribe(&[&file("02"), "-f", format, "-o", "out"]).code(0);
         assert_eq!(ran.out, "", "with a folder nothing is printed");
         let made = bench.path().join("out").join(format!("02-short-us-male.{format}"));

@@ -6,11 +6,12 @@ use scribed_api::ENDPOINTS;
 use serde_json::json;
 
 use crate::harness::House;
-use crate::reply::{DESCRIPTION, REVAI};
+use crate::reply::{CIELO24, DESCRIPTION, REVAI, is_cielo24};
 use crate::request::Request;
 
 fn described() -> BTreeSet<(String, String)> {
-    let paths = [&*DESCRIPTION, &*REVAI].map(|whole| whole["paths"].as_object().expect("paths"));
+    let paths =
+        [&*DESCRIPTION, &*REVAI, &*CIELO24].map(|whole| whole["paths"].as_object().expect("paths"));
     let operations = paths.into_iter().flatten().flat_map(|(path, methods)| {
         let methods = methods.as_object().expect("methods");
         let methods = methods.keys().filter(|name| *name != "parameters");
@@ -37,8 +38,10 @@ async fn every_endpoint_that_is_listed_has_a_route_in_both_slash_forms() {
     for (method, path) in ENDPOINTS {
         for path in [(*path).to_owned(), format!("{}/", path.trim_end_matches('/'))] {
             let request = Request::new(house.address, method.clone(), &path.replace("{id}", "7"));
-            let status = request.send().await.status;
+            let reply = request.send().await;
+            let status = reply.status;
             assert!(!matches!(status, 404 | 405 | 500..), "{method} {path} answers {status}");
+            assert_ne!(reply.error_type(), "NOT_IMPLEMENTED", "{method} {path}");
         }
     }
 }
@@ -55,10 +58,14 @@ async fn every_method_that_is_not_listed_is_refused_with_those_that_are() {
             }
             let path = path.replace("{id}", "7");
             let reply = Request::new(house.address, method, &path).send().await;
+            assert_eq!(reply.header("allow"), allowed.join(", "), "{path}");
+            if is_cielo24(&path) {
+                reply.is_error("INVALID_QUERY", "This call is made with");
+                continue;
+            }
             assert_eq!(reply.status, 405, "{path}");
             let place = if is_revai(&path) { "title" } else { "detail" };
             assert_eq!(reply.json()[place], "Method Not Allowed");
-            assert_eq!(reply.header("allow"), allowed.join(", "), "{path}");
         }
     }
 }
@@ -66,8 +73,11 @@ async fn every_method_that_is_not_listed_is_refused_with_those_that_are() {
 #[tokio::test]
 async fn the_description_is_served_as_json() {
     let house = House::open().await;
-    for (path, description) in [("/openapi.json", &*DESCRIPTION), ("/openapi/revai.json", &*REVAI)]
-    {
+    for (path, description) in [
+        ("/openapi.json", &*DESCRIPTION),
+        ("/openapi/revai.json", &*REVAI),
+        ("/openapi/cielo24.json", &*CIELO24),
+    ] {
         let reply = house.get(path).send().await;
         assert_eq!(reply.json(), *description);
         assert_eq!(reply.json()["openapi"], json!("3.1.0"));
@@ -90,6 +100,24 @@ async fn an_unknown_path_of_the_revai_surface_is_refused_in_its_shape() {
         assert_eq!((reply.status, reply.json()["title"].clone()), (404, json!("Not Found")));
         assert_eq!(reply.header("content-type"), "application/problem+json");
     }
+}
+
+#[tokio::test]
+async fn an_unknown_call_of_the_cielo24_surface_is_refused_in_its_shape() {
+    let house = House::open().await;
+    for path in ["/api/job", "/api/job/burn_in_caption", "/api/account/x", "/api/job/new/x"] {
+        let reply = house.get(path).undescribed().send().await;
+        reply.is_error("NOT_IMPLEMENTED", "This server has no such call.");
+    }
+    house.get("/api/jobs").undescribed().send().await.refuses(404, "Not Found");
+}
+
+#[tokio::test]
+async fn the_cielo24_surface_can_be_switched_off_alone() {
+    let house = House::with(|config| config.surface.cielo24.enabled = false).await;
+    let reply = house.get("/api/job/list").undescribed().send().await;
+    reply.is_error("NOT_IMPLEMENTED", "This server has no such call.");
+    assert_eq!(house.get("/speechtotext/v1/account").send().await.status, 401);
 }
 
 #[tokio::test]

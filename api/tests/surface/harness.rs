@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use http::Method;
 use scribed_api::{Api, Config, FreshKey, Secrets, hash_password, serve};
 use scribed_bus::MemoryBus;
-use scribed_engine::testing::{ScriptedRunner, shapes};
+use scribed_engine::testing::{ScriptedRunner, outbound, shapes};
 use scribed_engine::{Engine, Parts, PipelineConfig, Plans, StageConfig, SystemClock};
 use scribed_media::{Inbox, LocalMedia};
 use scribed_schemas::account::{Account, Role};
@@ -15,7 +15,7 @@ use scribed_schemas::api_key::{ApiKey, Scopes};
 use scribed_schemas::id::{AccountId, ApiKeyId, IdGenerator, JobId};
 use scribed_schemas::job::{Job, JobState};
 use scribed_schemas::secret::Secret;
-use scribed_store::{MemoryStore, Store};
+use scribed_store::{AccountChange, MemoryStore, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -120,6 +120,14 @@ impl House {
         id
     }
 
+    /// Changes an account.
+    pub(crate) async fn change(&self, username: &str, change: AccountChange) {
+        let store = self.engine.store();
+        let account = store.account_by_name(username).await.expect("the store answers");
+        let id = account.expect("the account is there").id;
+        store.update_account(id, change, self.engine.now()).await.expect("the store takes it");
+    }
+
     pub(crate) async fn login(&self, username: &str) -> Reply {
         let body = json!({ "username": username, "password": PASSWORD });
         self.post("/auth/login").json(&body).send().await
@@ -211,14 +219,14 @@ fn engine(store: Arc<dyn Store>, folder: &Path, runner: &Arc<ScriptedRunner>) ->
     let mut stages = vec![StageConfig::new("test.cut"), StageConfig::new("test.recognise")];
     let renderer =
         |format: &str| StageConfig::renderer("test.render", format).with("format", format);
-    stages.extend(["txt", "docx", "srt", "vtt"].map(renderer));
+    stages.extend(["txt", "docx", "srt", "vtt", "ttml"].map(renderer));
     let pipeline = PipelineConfig { name: "default".to_owned(), stages };
     let media = LocalMedia::open(folder, &scribed_media::Config::default()).expect("a media store");
     Engine::new(Parts {
         store,
         media: Arc::new(media),
         inbox: Inbox::default(),
-        outbound: scribed_engine::Outbound::default(),
+outbound: outbound(),
         calls: scribed_engine::Calls::default(),
         bus: Arc::new(MemoryBus::new()),
         runner: runner.clone(),

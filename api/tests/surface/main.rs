@@ -1,6 +1,7 @@
 //! The surfaces over a real listener: every operation and every error of their contracts.
 
 mod accounts;
+mod cielo24;
 mod document;
 mod early;
 mod harness;

@@ -24,6 +24,9 @@ pub struct Config {
     /// Whether text may still be missing, because the job is not finished or gave chunks up.
     #[schemars(extend("x-scribed-job-option" = true))]
     pub partial: bool,
+    /// Tag of the language spoken, for formats that name it.
+    #[schemars(extend("x-scribed-job-option" = true))]
+    pub language: Option<String>,
 }
 
 /// A file format for captions.
@@ -34,6 +37,8 @@ pub enum Format {
     Srt,
     /// `WebVTT`.
     Vtt,
+    /// TTML, which is also called DFXP.
+    Ttml,
 }
 
 impl Default for Config {
@@ -49,6 +54,7 @@ impl Default for Config {
             pause_ms: 1_500,
             max_lead_ms: 500,
             partial: false,
+            language: None,
         }
     }
 }
@@ -95,6 +101,7 @@ impl Format {
         match self {
             Self::Srt => ("application/x-subrip", "srt"),
             Self::Vtt => ("text/vtt", "vtt"),
+            Self::Ttml => ("application/ttml+xml", "ttml"),
         }
     }
 }
@@ -126,7 +133,7 @@ mod tests {
         refuse(&json!({ "min_duration_ms": 0 }), "min_duration_ms");
         refuse(&json!({ "max_duration_ms": 999 }), "max_duration_ms");
         refuse(&json!({ "pause_ms": 0 }), "pause_ms");
-        refuse(&json!({ "format": "ttml" }), "ttml");
+        refuse(&json!({ "format": "scc" }), "scc");
         refuse(&json!({ "line": 3 }), "line");
     }
 }

@@ -1,10 +1,10 @@
-//! `org.scribed.render-captions`: a transcript as SubRip (`srt`) or WebVTT (`vtt`) captions.
+//! `org.scribed.render-captions`: a transcript as SubRip (`srt`), WebVTT (`vtt`) or TTML (`ttml`) captions.
 //!
 //! - [`token`]: the words of a chunk with times in milliseconds, whatever the recogniser gave.
 //! - [`cut`]: which words make a cue, by the cheapest set of cuts.
 //! - [`lines`]: how the words of a cue are laid out in lines.
 //! - [`timing`]: when a cue is shown: long enough to read, never two at once.
-//! - [`write`](mod@write): the two file formats.
+//! - [`write`](mod@write): the file formats.
 //!
 //! Words are held until the recording ends, since the best cuts need the words that follow.
 
@@ -35,7 +35,7 @@ pub struct RenderCaptions {
 
 impl Stage for RenderCaptions {
     const ID: &'static str = "org.scribed.render-captions";
-    const SUMMARY: &'static str = "writes a transcript as SubRip or WebVTT captions";
+    const SUMMARY: &'static str = "writes a transcript as SubRip, WebVTT or TTML captions";
     type Config = Config;
     type Accepts = SegmentsKind;
     type Emits = DocumentKind;
@@ -58,6 +58,10 @@ impl Stage for RenderCaptions {
         let text = match self.config.format {
             Format::Srt => write::srt(&cues),
             Format::Vtt => write::vtt(&cues, self.config.partial),
+            Format::Ttml => {
+                let Config { partial, language, .. } = &self.config;
+                write::ttml::write(&cues, *partial, language.as_deref())
+            }
         };
         let (media_type, extension) = self.config.format.names();
         out.emit(Document { bytes: text.as_bytes(), media_type, extension })

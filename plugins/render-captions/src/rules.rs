@@ -155,7 +155,11 @@ fn render(format: &str, chunks: Vec<Segments>) -> Vec<Shown> {
     let [document] = run.items.as_slice() else { panic!("one document: {:?}", run.items) };
     assert_eq!(document.extension, format);
     let text = String::from_utf8(document.bytes.clone()).expect("captions are UTF-8");
-    if format == "srt" { read_srt(&text) } else { read_vtt(&text) }
+    match format {
+        "srt" => read_srt(&text),
+        "vtt" => read_vtt(&text),
+        _ => read_ttml(&text),
+    }
 }
 
 fn read_srt(text: &str) -> Vec<Shown> {
@@ -177,6 +181,23 @@ fn read_vtt(text: &str) -> Vec<Shown> {
         *line = line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     }
     shown
+}
+
+fn read_ttml(text: &str) -> Vec<Shown> {
+    let body = text.split_once("<div>\n").and_then(|(_, rest)| rest.split_once("    </div>"));
+    let (body, _) = body.expect("one division");
+    let shown = body.lines().map(|line| {
+        let cue = line.strip_prefix("      <p begin=\"").and_then(|line| line.strip_suffix("</p>"));
+        let (start, rest) = cue.and_then(|cue| cue.split_once("\" end=\"")).expect("times");
+        let (end, text) = rest.split_once("\">").expect("a text");
+        let line = |line: &str| {
+            assert!(!line.contains(['<', '>']), "{line} has markup");
+            line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+        };
+        let lines = text.split("<br/>").map(line).collect();
+        Shown { start_ms: read_clock(start, '.'), end_ms: read_clock(end, '.'), lines }
+    });
+    shown.collect()
 }
 
 fn read_cue(block: &str, mark: char) -> Shown {
@@ -224,13 +245,12 @@ fn every_transcript_becomes_readable_captions_with_all_its_text() {
             let case = format!("{manner:?} {seed}");
             let spoken = letters(words.iter().map(|word| word.text.as_str()));
 
-            let shown = render("vtt", chunks.clone());
-            check_rules(&shown, &case);
-            assert_eq!(
-                letters(shown.iter().flat_map(|c| &c.lines).map(String::as_str)),
-                spoken,
-                "{case}"
-            );
+            for format in ["vtt", "ttml"] {
+                let shown = render(format, chunks.clone());
+                check_rules(&shown, &case);
+                let said = letters(shown.iter().flat_map(|c| &c.lines).map(String::as_str));
+                assert_eq!(said, spoken, "{case} as {format}");
+            }
 
             let shown = render("srt", chunks);
             check_rules(&shown, &case);

@@ -1,4 +1,6 @@
-//! The two file formats: `SubRip`, which has no standard, and `WebVTT` (W3C, 4 April 2019).
+//! The file formats: `SubRip`, which has no standard, and `WebVTT` (W3C, 4 April 2019).
+
+pub(crate) mod ttml;
 
 use std::fmt::Write as _;
 

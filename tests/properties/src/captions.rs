@@ -1,5 +1,7 @@
 //! Captions: cues that a player can show, with all of the text.
 
+use quick_xml::Reader;
+use quick_xml::events::Event;
 use scribed_schemas::transcript::Segments;
 
 use crate::render::{Renderer, render};
@@ -18,12 +20,17 @@ struct Cue {
 pub fn captions<S: Renderer>(data: &[u8]) {
     let script = Script::read(data);
     let Some(document) = render::<S>(&script) else { return };
-    let is_vtt = script.options["format"] == "vtt";
-    assert_eq!(document.extension, if is_vtt { "vtt" } else { "srt" });
+    let format = script.options["format"].as_str().unwrap_or("srt");
+    assert_eq!(document.extension, format);
     let text = String::from_utf8(document.bytes).expect("captions are UTF-8");
     let controls = text.chars().find(|letter| letter.is_control() && *letter != '\n');
     assert_eq!(controls, None);
-    let cues = if is_vtt { vtt(&text) } else { srt(&text) };
+    let cues = match format {
+        "vtt" => vtt(&text),
+        "ttml" => ttml(&text),
+        _ => srt(&text),
+    };
+    let has_escapes = format != "srt";
 
     let option = |name: &str, default: u64| script.options[name].as_u64().unwrap_or(default);
     let max_chars = option("max_line_chars", 42);
@@ -45,10 +52,10 @@ pub fn captions<S: Renderer>(data: &[u8]) {
     }
     let lines = cues.iter().flat_map(|cue| &cue.lines);
     let shown: String = lines.map(|line| letters(line)).collect();
-    let arrow = |text: String| if is_vtt { text } else { text.replace("-->", "→") };
+    let arrow = |text: String| if has_escapes { text } else { text.replace("-->", "→") };
     // SubRip's arrows are written in another way, but for those that a line's end tears apart.
     let (shown, spoken) = (shown, spoken(&script.chunks));
-    if is_vtt || !spoken.contains("-->") {
+    if has_escapes || !spoken.contains("-->") {
         assert_eq!(shown, arrow(spoken));
     } else {
         assert_eq!(arrow(shown), arrow(spoken));
@@ -105,6 +112,45 @@ fn vtt(text: &str) -> Vec<Cue> {
         cues.push(cue);
     }
     cues
+}
+
+/// Reads TTML as XML: every `p` is a cue, and every `br` ends a line of it.
+fn ttml(text: &str) -> Vec<Cue> {
+    let mut reader = Reader::from_str(text);
+    reader.config_mut().check_end_names = true;
+    let (mut cues, mut cue) = (Vec::new(), None::<Cue>);
+    loop {
+        match reader.read_event().expect("TTML is well-formed") {
+            Event::Start(tag) if tag.name().as_ref() == "p" => {
+                let time = |name: &str| {
+                    let found = tag.try_get_attribute(name).expect("attributes are well-formed");
+                    clock(&found.expect("a cue has times").value, '.')
+                };
+                let (start_ms, end_ms) = (time("begin"), time("end"));
+                cue = Some(Cue { start_ms, end_ms, lines: vec![String::new()] });
+            }
+            Event::Empty(tag) if tag.name().as_ref() == "br" => {
+                cue.as_mut().expect("lines are in cues").lines.push(String::new());
+            }
+            Event::End(tag) if tag.name().as_ref() == "p" => {
+                cues.push(cue.take().expect("a cue is open"));
+            }
+            Event::Text(piece) => add(&mut cue, &piece),
+            Event::GeneralRef(name) => {
+                let letter = quick_xml::escape::resolve_xml_entity(&name);
+                add(&mut cue, letter.expect("one of the five entities"));
+            }
+            Event::Eof => return cues,
+            _ => {}
+        }
+    }
+}
+
+/// Adds text to the last line of a cue, if one is open.
+fn add(cue: &mut Option<Cue>, text: &str) {
+    if let Some(line) = cue.as_mut().and_then(|cue| cue.lines.last_mut()) {
+        line.push_str(text);
+    }
 }
 
 /// Cuts a file at its empty lines.
@@ -170,6 +216,12 @@ mod tests {
             vtt("WEBVTT\n\nNOTE x\n\n00:00:00.000 --> 100:00:01.000\n&lt;b&gt; &amp;lt;\n\n");
         assert_eq!(cues[0].lines, ["<b> &lt;"]);
         assert!(srt("").is_empty());
+        let cues = ttml(
+            "<tt><head><x>no</x></head><p begin=\"00:00:01.000\" end=\"00:00:02.500\">a &amp;lt;<br/>b\
+             </p></tt>",
+        );
+        assert_eq!((cues[0].start_ms, cues[0].end_ms), (1_000, 2_500));
+        assert_eq!(cues[0].lines, ["a &lt;", "b"]);
     }
 
     #[test]

@@ -26,14 +26,9 @@ pub(super) fn route(api: &Api) -> Route {
 
 /// Answers an unknown name and a wrong password alike, by text, status and time.
 async fn handle(client: Client, credentials: Answer<Credentials>, api: Api) -> Answer {
-    let rate = &api.shared.rates.logins;
-    rate.count_address(client)?;
+    api.shared.rates.logins.count_address(client)?;
     let Credentials { username, password } = credentials?;
-    rate.count_name(&username)?;
-    let account = api.shared.engine.store().account_by_name(&username).await?;
-    let hash = account.as_ref().map(|account| account.password_hash.clone());
-    let fits = api.shared.hasher.verify(password, hash).await?;
-    let account = account.filter(|_| fits).ok_or(WRONG)?;
+    let account = api.by_password(&username, password).await?.ok_or(WRONG)?;
     if !account.active {
         return Err(BLOCKED);
     }
