@@ -257,6 +257,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// given up.
     ///
     /// At most `limit`, in an order of the store's own; a list goes on behind `after`, its last one.
+    /// Costs as much as is due, however much is due later; without an instant, as much as is open.
     async fn follow_ups(
         &self,
         due: Option<Timestamp>,
@@ -419,7 +420,8 @@ pub enum Supply {
         facts: Option<MediaFacts>,
         /// Where it was to be fetched from, to be shown; see [`JobOptions::source`].
         source: Option<String>,
-        /// The caller's name for the recording: one job of an owner may have it.
+        /// The caller's name for the recording: one job of an owner may have it. It must not be a name
+        /// for a submission too.
         key: Option<IdempotencyKey>,
     },
     /// The order to work on it; the options replace those it was made with.

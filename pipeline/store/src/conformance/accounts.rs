@@ -94,14 +94,14 @@ pub async fn absent_members_of_a_change_stay(bench: &Bench) {
 /// Whether the jobs of an account are held may change back and forth, by itself and with the rest.
 pub async fn whether_jobs_are_held_changes_like_the_rest(bench: &Bench) {
     bench.store.create_account(account(1)).await.unwrap();
-    let hold = |holds_jobs| AccountChange { holds_jobs, ..AccountChange::default() };
-    let held = bench.store.update_account(AccountId(1), hold(Some(true)), at(9)).await.unwrap();
+    let change = |holds_jobs| AccountChange { holds_jobs, ..AccountChange::default() };
+    let held = bench.store.update_account(AccountId(1), change(Some(true)), at(9)).await.unwrap();
     assert_eq!(held, Account { holds_jobs: true, updated: at(9), ..account(1) });
-    let change = AccountChange { active: Some(false), ..hold(None) };
-    let still = bench.store.update_account(AccountId(1), change, at(10)).await.unwrap();
+    let inactive = AccountChange { active: Some(false), ..change(None) };
+    let still = bench.store.update_account(AccountId(1), inactive, at(10)).await.unwrap();
     assert!(still.holds_jobs && !still.active);
     assert_eq!(bench.store.account(AccountId(1)).await.unwrap(), Some(still));
-    bench.store.update_account(AccountId(1), hold(Some(false)), at(11)).await.unwrap();
+    bench.store.update_account(AccountId(1), change(Some(false)), at(11)).await.unwrap();
     let let_go = bench.store.account_by_name("user-1").await.unwrap().unwrap();
     assert!(!let_go.holds_jobs && !let_go.active);
 }

@@ -17,7 +17,8 @@
 //!
 //! Removed entries leave graves that a read has to walk over. So this host remembers from where on
 //! each shard has living entries, with some slack for jobs whose submission took long or whose host
-//! has a slow clock, and looks from the very beginning now and then.
+//! has a slow clock, and looks from the very beginning now and then. So a job that waited for hours
+//! before it got its recording is found at once by the host that gave it, and by others a little later.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -69,6 +69,35 @@ async fn a_job_whose_host_died_before_it_was_woken_is_found_a_minute_later() {
 }
 
 #[tokio::test]
+async fn a_job_that_waited_for_a_day_is_found_by_every_host() {
+    let Some(place) = pool::empty().await else { return };
+    let (gives, polls) = (place.store(), place.store());
+    gives.submit(without_media(1)).await.unwrap();
+    // Both have looked since, so both know from where on there is something.
+    for store in [&gives, &polls] {
+        assert_eq!(store.claim(claim_at(86_400)).await.unwrap(), None);
+    }
+    gives.supply(JobId(1), recording(1), at(86_400)).await.unwrap();
+    let mut found = None;
+    for _ in 0..40 {
+        found = found.or(polls.claim(claim_at(86_401)).await.unwrap());
+    }
+    assert_eq!(found.map(|job| job.id), Some(JobId(1)));
+    gives.submit(without_media(2)).await.unwrap();
+    assert_eq!(gives.claim(claim_at(86_402)).await.unwrap(), None);
+    gives
+        .supply(
+            JobId(2),
+            Supply::Media { media: media(2), facts: None, source: None, key: None },
+            at(86_403),
+        )
+        .await
+        .unwrap();
+    let claimed = gives.claim(claim_at(86_404)).await.unwrap();
+    assert_eq!(claimed.map(|job| job.id), Some(JobId(2)), "who gives it looks there at once");
+}
+
+#[tokio::test]
 async fn a_job_that_was_not_woken_is_woken_by_the_repeat() {
     let Some(place) = pool::empty().await else { return };
     let store = place.store();
