@@ -13,6 +13,8 @@ mod by_url;
 mod callbacks;
 /// A job is stopped by its owner.
 mod cancel;
+/// Clients of cielo24, with tokens of its login.
+mod cielo24;
 /// The commands that end by themselves: what they print, and their exit codes.
 mod cli;
 /// Many hosts, one truth: daemons over a real Kafka and a real Cassandra.
