@@ -226,7 +226,7 @@ fn engine(store: Arc<dyn Store>, folder: &Path, runner: &Arc<ScriptedRunner>) ->
         store,
         media: Arc::new(media),
         inbox: Inbox::default(),
-outbound: outbound(),
+        outbound: outbound(),
         calls: scribed_engine::Calls::default(),
         bus: Arc::new(MemoryBus::new()),
         runner: runner.clone(),
