@@ -1,6 +1,6 @@
 //! State: accounts, media, jobs and their text.
 //!
-//! [`Store`] is the promise; [`error`] says what can go wrong.
+//! [`Store`] is the promise, [`request`] what it is asked and answers; [`error`] says what can go wrong.
 //! [`MemoryStore`] is the reference and serves tests, [`SqliteStore`] keeps one machine's state in
 //! one file, [`CqlStore`] keeps the state of many hosts in `ScyllaDB` or Cassandra, and
 //! [`FaultyStore`] makes any of them fail on purpose.
@@ -17,6 +17,7 @@ pub mod error;
 mod failure;
 pub mod faulty;
 pub mod memory;
+pub mod request;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod store;
