@@ -78,6 +78,10 @@ impl Target {
         if user.is_some() && !may_name_user {
             return Err(unsupported("it holds a user name or password").at(target.shown()));
         }
+        if user.is_some() && !User::is_plain(text) {
+            let detail = "its user name or password has letters that a URL must encode";
+            return Err(unsupported(detail).at(target.shown()));
+        }
         if let Some(what) = repaired.get() {
             return Err(unsupported(what).at(target.shown()));
         }

@@ -29,6 +29,15 @@ impl User {
         Some(Self([name, b":".to_vec(), password.unwrap_or_default()].concat()))
     }
 
+    /// Returns whether the user in the text of a URL has only what RFC 3986, section 3.2.1, allows there.
+    /// What else there is another reader could take for the end of the host's name, or of the user's.
+    pub(crate) fn is_plain(text: &str) -> bool {
+        let rest = text.split_once("//").map_or("", |(_, rest)| rest);
+        let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let user = rest[..end].rsplit_once('@').map_or("", |(user, _)| user);
+        user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:".contains(&b))
+    }
+
     /// Returns the value of the header `Authorization` (RFC 7617).
     pub(crate) fn authorization(&self) -> Option<HeaderValue> {
         let value = format!("Basic {}", BASE64_STANDARD.encode(&self.0));
@@ -81,5 +90,21 @@ mod tests {
         check("https://me@example.org/", Some("Basic bWU6"));
         check("https://:geheim@example.org/", Some("Basic OmdlaGVpbQ=="));
         check("https://example.org/", None);
+    }
+
+    #[test]
+    fn a_user_has_only_what_cannot_be_read_in_two_ways() {
+        for plain in ["https://me:a%20b@example.org/x@y z", "https://example.org/", "nonsense"] {
+            assert!(User::is_plain(plain), "{plain}");
+        }
+        for odd in [
+            "https://a b@example.org/",
+            "https://a@b@example.org/",
+            "https://a[b@example.org/",
+            "https://ü@example.org/",
+            "https://{job_id}@example.org/",
+        ] {
+            assert!(!User::is_plain(odd), "{odd}");
+        }
     }
 }
