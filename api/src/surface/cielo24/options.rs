@@ -170,16 +170,16 @@ fn metadata(given: &Params) -> Answer<BTreeMap<String, String>> {
     let mut metadata = BTreeMap::new();
     for (name, value) in given.object(METADATA)?.into_iter().flatten() {
         let text = match value {
-            Value::String(text) => text.clone(),
+            Value::String(text) => text,
             Value::Number(_) | Value::Bool(_) => value.to_string(),
             Value::Null => continue,
             Value::Array(_) | Value::Object(_) => {
                 return Err(Error::option(format!("{METADATA} must have one level only.")));
             }
         };
-        is_line("A name of custom_metadata", name, LONGEST_NAME)?;
+        is_line("A name of custom_metadata", &name, LONGEST_NAME)?;
         is_line("A value of custom_metadata", &text, LONGEST_VALUE)?;
-        metadata.insert(name.clone(), text);
+        metadata.insert(name, text);
     }
     if metadata.len() > MOST_ENTRIES {
         return Err(Error::option(format!("{METADATA} has more than {MOST_ENTRIES} entries.")));
@@ -218,6 +218,14 @@ mod tests {
     }
 
     #[test]
+    fn metadata_may_be_written_as_text() {
+        let options = json!({"custom_metadata": "{\"desk\": \"4\"}"});
+        let mut noted = BTreeMap::new();
+        Options::read(&options.to_string()).unwrap().note(&mut noted);
+        assert_eq!(noted["custom_metadata.desk"], "4");
+    }
+
+    #[test]
     fn no_options_leave_nothing() {
         let mut noted = BTreeMap::new();
         Options::read("{}").unwrap().note(&mut noted);
@@ -246,6 +254,7 @@ mod tests {
         check_refused(&json!({"custom_metadata": {"a": {"b": 1}}}), "one level");
         check_refused(&json!({"custom_metadata": {"a\n": "b"}}), "control characters");
         check_refused(&json!({"custom_metadata": ["a"]}), "custom_metadata");
+        check_refused(&json!({"custom_metadata": "desk=4"}), "custom_metadata");
         let many: Map<String, Value> = (0..65).map(|n| (n.to_string(), json!(n))).collect();
         check_refused(&json!({ "custom_metadata": many }), "64 entries");
         check_refused(&json!({"notes": "x".repeat(1_001)}), "notes");

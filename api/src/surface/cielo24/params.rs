@@ -121,12 +121,14 @@ impl Params {
         value.as_array().ok_or_else(wrong)?.iter().map(word).collect()
     }
 
-    /// Returns an object, if it is there.
-    pub(super) fn object(&self, name: &str) -> Answer<Option<&Map<String, Value>>> {
+    /// Returns an object, if it is there. Clients also write it as JSON in a text.
+    pub(super) fn object(&self, name: &str) -> Answer<Option<Map<String, Value>>> {
+        let wrong = || Error::option(format!("{name} must be a JSON object."));
         match self.body.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::Object(members)) => Ok(Some(members)),
-            Some(_) => Err(Error::option(format!("{name} must be a JSON object."))),
+            Some(Value::Object(members)) => Ok(Some(members.clone())),
+            Some(Value::String(text)) => serde_json::from_str(text).map(Some).map_err(|_| wrong()),
+            Some(_) => Err(wrong()),
         }
     }
 
