@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use scribed_tests::build;
+use scribed_tests::cluster::skip;
 use sha2::{Digest as _, Sha256};
 
 /// Returns a Python that has the packages of a list of requirements; an error says why there is none.
@@ -15,6 +16,25 @@ pub(crate) fn python(requirements: &Path) -> Result<PathBuf, String> {
         ran(Command::new("python3").args(["-m", "venv"]).arg(half))?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
         ran(Command::new(half.join("bin/python")).args(pip).arg(requirements))
+    })?;
+    Ok(folder.join("bin/python"))
+}
+
+/// Returns a Python that has a package which is built with tools of its own time; an error says why there is
+/// none.
+///
+/// Of the packages that it names none is installed but what the tools bring.
+pub(crate) fn old_python(tools: &Path, package: &Path) -> Result<PathBuf, String> {
+    let version = ran(Command::new("python3").args(["-c", "import sys; print(sys.version)"]))?;
+    let key = [fs::read(tools).unwrap(), fs::read(package).unwrap(), version.into_bytes()];
+    let folder = placed(&key, |half| {
+        ran(Command::new("python3").args(["-m", "venv"]).arg(half))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        let install = |more: &[&str], list: &Path| {
+            ran(Command::new(half.join("bin/python")).args(pip).args(more).arg("-r").arg(list))
+        };
+        install(&[], tools)?;
+        install(&["--no-build-isolation", "--no-deps"], package)
     })?;
     Ok(folder.join("bin/python"))
 }
@@ -51,6 +71,12 @@ fn placed(
     fs::remove_dir_all(&half).ok();
     // Somebody else may have been faster.
     if folder.exists() { Ok(folder) } else { made.map(|()| folder) }
+}
+
+/// Says that a client could not be installed.
+pub(crate) fn skipped(client: &str, why: &str) {
+    let reason = why.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    skip(client, &format!("it cannot be installed: {}", reason.trim()));
 }
 
 /// Runs a command, and returns everything that it said, as an error where it failed.

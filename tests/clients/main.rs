@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "what helpers of a test cannot do, fails the test")]
 
+/// Clients of cielo24.
+mod cielo24;
 /// Clients from package registries, installed once.
 mod installed;
 /// Clients of Rev.ai.

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scribed_tests::cluster::skip;
 use scribed_tests::host::{Host, give};
 use scribed_tests::{Setup, audio, build};
 
-use crate::installed;
+use crate::installed::{self, skipped};
 
 /// The forms of the surface.
 const DOCUMENTED: &str = "/revspeech/v1beta";
@@ -32,12 +31,6 @@ fn drive(command: &mut Command, prefix: &str) {
     if let Err(said) = installed::ran(command) {
         panic!("{prefix}: {said}");
     }
-}
-
-/// Says that a client could not be installed.
-fn skipped(client: &str, why: &str) {
-    let reason = why.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    skip(client, &format!("it cannot be installed: {}", reason.trim()));
 }
 
 fn python(python: &Path, program: &str) -> Command {

@@ -11,6 +11,8 @@ mod bad_requests;
 mod by_url;
 /// A job is stopped by its owner.
 mod cancel;
+/// Clients of cielo24, with tokens of its login.
+mod cielo24;
 /// The commands that end by themselves: what they print, and their exit codes.
 mod cli;
 /// Many hosts, one truth: daemons over a real Kafka and a real Cassandra.

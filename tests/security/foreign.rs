@@ -111,6 +111,50 @@ fn what_is_anothers_is_answered_like_what_does_not_exist() {
 }
 
 #[test]
+fn what_is_anothers_does_not_exist_for_clients_of_cielo24_either() {
+    let busy = Busy::start(DOCUMENTS);
+    let (owner, other) = (&busy.owner, busy.daemon.client());
+    let done = busy::submit(owner, NAME);
+    busy.complete(done, TEXT);
+    let waiting = busy::submit(owner, NAME);
+    let written = |id: i64| format!("{id:032x}");
+    let foreign = [done.0, busy.endless.0, waiting.0].map(written);
+    let missing = [1, 7, done.0 + 1, (1 << 53) - 1, i64::MAX].map(written);
+    let places = places(&other.get("/openapi/cielo24.json").status(200).json());
+    let mut asked = 0;
+    for place in &places {
+        let none = place.ask(&other, &written(1)).status(400);
+        assert_eq!(none.json()["ErrorType"], "ITEM_NOT_FOUND", "{place:?}");
+        let disguised = foreign.iter().flat_map(|id| {
+            let short = id.trim_start_matches('0').to_owned();
+            [short, format!(" {id}"), format!("{id}\n"), format!("0{id}"), format!("{id}\0")]
+        });
+        for id in foreign.iter().chain(&missing).cloned().chain(disguised) {
+            let answer = place.ask(&other, &id);
+            let same = (answer.status, &answer.body) == (none.status, &none.body);
+            assert!(same, "{id:?} at {place:?}: {answer:?} is not {none:?}");
+            asked += 1;
+        }
+        for id in NONSENSE {
+            let answer = place.ask(&other, id).status(400);
+            shows_nothing(&answer, owner);
+            asked += 1;
+        }
+    }
+    let routes: BTreeSet<&str> = places.iter().map(|place| place.path.as_str()).collect();
+    println!("{asked} ids at {} places of {routes:?}", places.len());
+    assert!(routes.len() >= 11, "{routes:?}");
+    let list = other.get(&format!("/api/job/list?api_token={}", other.token())).status(200);
+    shows_nothing(&list, owner);
+    // Nothing happened to them.
+    assert_eq!(owner.text(done), TEXT);
+    assert_eq!(
+        (owner.state(waiting), owner.state(busy.endless)),
+        ("queued".into(), "in_progress".into())
+    );
+}
+
+#[test]
 fn of_a_number_that_comes_twice_only_one_is_looked_at() {
     let busy = Busy::start(DOCUMENTS);
     let other = busy.daemon.client();

@@ -15,7 +15,7 @@ use scribed_bus::{Bus, EmbeddedBus, Message};
 use scribed_schemas::event::{DEAD_LETTERS, UPLOADS};
 use scribed_schemas::time::Timestamp;
 use scribed_store::{SqliteConfig, SqliteStore};
-use scribed_tests::{Client, Daemon, Job, Setup, build, eventually};
+use scribed_tests::{Answer, Client, Daemon, Job, Setup, build, eventually};
 use serde_json::{Value, json};
 
 use crate::busy::recording;
@@ -227,8 +227,60 @@ fn named_for_fetching(daemon: &Daemon, client: &Client, urls: &[String]) -> usiz
     jobs.len()
 }
 
+#[test]
+fn no_url_in_a_call_of_cielo24_is_called() {
+    let canary = Canary::new();
+    let daemon = canary.within_reach().start();
+    let client = daemon.client();
+    let call = |name: &str, query: &str| {
+        let token = client.token();
+        client.get(&format!("/api/job/{name}?api_token={token}&{query}"))
+    };
+    let new_job = || {
+        let made = call("new", "").status(200).json();
+        made["JobId"].as_str().unwrap().to_owned()
+    };
+    let order = |job: &str, more: &str| {
+        let query = format!("job_id={job}&transcription_fidelity=MECHANICAL&{more}");
+        call("perform_transcription", &query)
+    };
+    // Only where it is resolved it shows that a name leads nowhere good.
+    let is_taken = |answer: &Answer, url: &str| {
+        let kind = &answer.json()["ErrorType"];
+        assert!(answer.status == 200 || kind == "INVALID_URL", "{url}: {answer:?}");
+        answer.status == 200
+    };
+    let mut jobs = Vec::new();
+    for url in canary.urls() {
+        let job = new_job();
+        let added = call("add_media", &format!("job_id={job}&media_url={}", quoted(&url)));
+        if is_taken(&added, &url) {
+            let _ordered = order(&job, "").status(200);
+            jobs.push((job, "Media Failure"));
+        }
+        let job = new_job();
+        let path = format!("/api/job/add_media?api_token={}&job_id={job}", client.token());
+        let sent = client.request(reqwest::Method::POST, &path).body(recording());
+        let _added = scribed_tests::client::send(sent).status(200);
+        if is_taken(&order(&job, &format!("callback_url={}", quoted(&url))), &url) {
+            jobs.push((job, "Complete"));
+        }
+    }
+    for (job, expected) in &jobs {
+        let status = eventually("the job ends", || {
+            let info = call("info", &format!("job_id={job}")).status(200).json();
+            Some(info["JobStatus"].clone()).filter(|status| status != "In Process")
+        });
+        assert_eq!(status, *expected, "{job}");
+    }
+    let calls = canary.calls();
+    println!("hostile URLs in calls of cielo24: {calls} connections, {} jobs", jobs.len());
+    assert_eq!(calls, 0);
+}
+
 /// The requests above are those of these fields; a surface that has another needs its own.
-const FIELDS: [&str; 3] = ["UrlOptions", "media_url", "url"];
+const FIELDS: [&str; 6] =
+    ["UrlOptions", "media_url", "url", "callback_url", "build_url", "MediaUrl"];
 
 #[test]
 fn every_documented_field_that_is_a_url_is_known() {
@@ -248,7 +300,7 @@ fn fields(node: &Value, place: &str, found: &mut Vec<String>) {
     let format = node["format"].as_str().unwrap_or_default();
     let name = node["name"].as_str().unwrap_or_default();
     if format.starts_with("uri") || name.to_lowercase().contains("url") {
-        found.push(place.to_owned());
+        found.push(format!("{place}/{name}"));
     }
     match node {
         Value::Object(members) => {

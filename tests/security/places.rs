@@ -21,6 +21,8 @@ pub(crate) struct Place {
     /// Other members of the body, which are in order; none without a body.
     body: Option<Map<String, Value>>,
     id: Id,
+    /// The parameter of the query that holds the token, where that is no header.
+    credential: Option<String>,
     /// The statuses that the description knows.
     pub(crate) documented: BTreeSet<u16>,
 }
@@ -39,6 +41,7 @@ impl Place {
     pub(crate) fn ask(&self, client: &Client, id: &str) -> Answer {
         let (mut path, mut query, mut body) =
             (self.path.clone(), self.query.clone(), self.body.clone());
+        query.extend(self.credential.iter().map(|name| (name.clone(), client.token().to_owned())));
         match &self.id {
             Id::Path(name) => path = path.replace(&format!("{{{name}}}"), &quoted(id)),
             Id::Query(name) => query.push((name.clone(), id.to_owned())),
@@ -90,11 +93,19 @@ impl<'a> Described<'a> {
                     query,
                     body: self.body(),
                     id: id.clone(),
+                    credential: self.credential(),
                     documented: documented.clone(),
                 });
             }
         }
         places
+    }
+
+    /// Returns the parameter of the query that holds the token.
+    fn credential(self) -> Option<String> {
+        let schemes = self.document["components"]["securitySchemes"].as_object()?;
+        let scheme = schemes.values().find(|scheme| scheme["in"] == "query")?;
+        Some(plain(&scheme["name"]))
     }
 
     /// Returns what stands behind a reference, or the value itself.
@@ -155,9 +166,9 @@ impl<'a> Described<'a> {
     }
 }
 
-/// Returns whether a parameter or member is the number of an object.
+/// Returns whether a parameter or member is the number of an object; an external id is the client's own.
 fn is_id(name: &str) -> bool {
-    name == "id" || name.ends_with("_id")
+    name == "id" || (name.ends_with("_id") && name != "external_id")
 }
 
 /// Returns values that a schema allows, and a secret that is not the one.

@@ -69,9 +69,9 @@ impl Wanted {
         })
     }
 
-    /// Returns since when jobs have to be looked at.
+    /// Returns since when jobs have to be looked at; there are none from before 1970.
     pub(super) fn created_since(&self) -> Timestamp {
-        self.dates[0].0.unwrap_or_default()
+        self.dates[0].0.unwrap_or_default().max(Timestamp::default())
     }
 
     /// Returns whether a job is asked for.
