@@ -93,7 +93,7 @@ fn transcribe_tells_what_is_missing_in_a_broken_file() {
 fn transcribe_refuses_what_it_cannot_make_before_any_work() {
     let bench = Bench::new();
     let odd = bench.transcribe(&[&file("02"), "-f", "pdf"]).code(2);
-    odd.says("makes no \"pdf\" document").says("docx, json, srt, txt, vtt");
+    odd.says("makes no \"pdf\" document").says("docx, json, srt, ttml, txt, vtt");
     let both = bench.transcribe(&[&file("02"), &file("03"), "-f", "srt"]).code(2);
     both.says("hint: name a folder by --output");
     let none = bench.transcribe(&[&file("02"), "--pipeline", "fast"]).code(2);
