@@ -19,12 +19,11 @@ use tracing::Span;
 use crate::cancel::Attempts;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::error::{Error, ProbeError, RenderError, Result};
+use crate::error::{Error, ProbeError, Result};
 use crate::job::Fetches;
 use crate::plan::{CHUNK_LIMIT_SECS, Plans};
 use crate::publisher::News;
 use crate::pulse::{Loop, Pulse};
-use crate::render::Rendered;
 use crate::room::Room;
 use crate::runner::StageRunner;
 use crate::{spans, trace};
@@ -272,21 +271,6 @@ impl Engine {
     /// A dropped call may have deleted the recording and not the job; a repeat completes it.
     pub async fn remove(&self, job: JobId) -> Result<Deleted> {
         crate::removal::remove(self, job).await
-    }
-
-    /// Makes a document of the text of a job as far as it is readable now.
-    ///
-    /// # Errors
-    /// Says why there is none.
-    ///
-    /// # Cancel safety
-    /// Cancel safe: nothing is changed.
-    pub async fn render(
-        &self,
-        job: JobId,
-        format: &str,
-    ) -> std::result::Result<Rendered, RenderError> {
-        crate::render::render(self, job, format).await
     }
 
     /// Looks at the beginning of a stored recording: what it is, or why it is of no use.

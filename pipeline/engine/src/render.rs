@@ -32,21 +32,50 @@ pub struct Rendered {
     pub extension: String,
 }
 
-/// See [`Engine::render`].
-pub(crate) async fn render(
+/// What becomes of each chunk on its way to the renderer; what is stored stays as it is.
+type Change = fn(&mut Segments);
+
+impl Engine {
+    /// Makes a document of the text of a job as far as it is readable now.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is changed.
+    pub async fn render(&self, job: JobId, format: &str) -> Result<Rendered, RenderError> {
+        self.render_changed(job, format, |_| ()).await
+    }
+
+    /// Does as [`render`](Self::render), of a text that is changed before it is drawn: whatever the
+    /// format, the document has the changed text.
+    ///
+    /// # Errors
+    /// Says why there is none.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: nothing is changed that is stored.
+    pub async fn render_changed(
+        &self,
+        job: JobId,
+        format: &str,
+        change: fn(&mut Segments),
+    ) -> Result<Rendered, RenderError> {
+        let span = spans::rendering(job, format);
+        let rendered = make(self, job, format, change).instrument(span.clone()).await;
+        if let Ok(document) = &rendered {
+            spans::rendered(&span, document);
+        }
+        rendered
+    }
+}
+
+async fn make(
     engine: &Engine,
     id: JobId,
     format: &str,
+    change: Change,
 ) -> Result<Rendered, RenderError> {
-    let span = spans::rendering(id, format);
-    let rendered = make(engine, id, format).instrument(span.clone()).await;
-    if let Ok(document) = &rendered {
-        spans::rendered(&span, document);
-    }
-    rendered
-}
-
-async fn make(engine: &Engine, id: JobId, format: &str) -> Result<Rendered, RenderError> {
     let job = engine.store().job(id).await?.ok_or(RenderError::NoSuchJob(id))?;
     let plan = engine.plans().plan(Some(&job.pipeline))?;
     let part = plan.renderer(format, &options(engine, &job).await?);
@@ -58,7 +87,7 @@ async fn make(engine: &Engine, id: JobId, format: &str) -> Result<Rendered, Rend
     if job.ready_chunks == 0 && !is_done {
         return Err(RenderError::NoText(id));
     }
-    let Document { bytes, media_type, extension } = draw(engine, &job, part).await?;
+    let Document { bytes, media_type, extension } = draw(engine, &job, part, change).await?;
     Ok(Rendered { bytes, media_type, extension })
 }
 
@@ -72,14 +101,14 @@ async fn options(engine: &Engine, job: &Job) -> Result<Options, Error> {
 }
 
 /// Runs the renderer and feeds it.
-async fn draw(engine: &Engine, job: &Job, part: Part) -> Result<Document, Error> {
+async fn draw(engine: &Engine, job: &Job, part: Part, change: Change) -> Result<Document, Error> {
     // The semaphore is never closed, so the only other answer cannot come.
     let _permit = engine.shared.renders.acquire().await.ok();
     let watch = Watch { job: Some(job.id), ..Watch::default() };
     let _stops_with_us = watch.cancel.trip_on_drop();
     let (pages, text) = mpsc::channel(CHUNKS_AHEAD);
     let drawing = engine.runner().render(part, text, watch);
-    let (fed, drawn) = tokio::join!(feed(engine, job, pages), drawing);
+    let (fed, drawn) = tokio::join!(feed(engine, job, pages, change), drawing);
     // A page that could not be read explains a document that could not be made, not the reverse.
     fed?;
     Ok(drawn?)
@@ -90,6 +119,7 @@ async fn feed(
     engine: &Engine,
     job: &Job,
     pages: mpsc::Sender<Segments>,
+    change: Change,
 ) -> Result<(), scribed_store::Error> {
     let mut next = 0;
     while next < job.ready_chunks {
@@ -98,8 +128,9 @@ async fn feed(
         if page.is_empty() {
             break;
         }
-        for chunk in page {
+        for mut chunk in page {
             next = chunk.chunk + 1;
+            change(&mut chunk);
             if pages.send(chunk).await.is_err() {
                 return Ok(());
             }

@@ -44,6 +44,11 @@ pub fn engine_for_tests() -> Engine {
     Bench::new().engine
 }
 
+/// Returns a way out to public addresses, with default settings.
+pub fn outbound() -> Outbound {
+    Outbound::new(&scribed_outbound::Config::default()).expect("the settings fit")
+}
+
 /// An engine with its parts at hand.
 #[derive(Debug, Clone)]
 pub struct Bench {

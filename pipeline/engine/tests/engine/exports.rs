@@ -4,6 +4,7 @@ use scribed_engine::RenderError;
 use scribed_engine::testing::Bench;
 use scribed_schemas::id::JobId;
 use scribed_schemas::job::JobState;
+use scribed_schemas::transcript::Segments;
 
 async fn text(bench: &Bench, id: JobId) -> Result<String, RenderError> {
     let rendered = bench.engine.render(id, "txt").await?;
@@ -71,4 +72,21 @@ async fn an_unknown_job_has_no_export() {
     let bench = Bench::new();
     let refused = bench.engine.render(JobId(7), "txt").await;
     assert!(matches!(refused, Err(RenderError::NoSuchJob(JobId(7)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_can_be_changed_on_its_way_to_the_document_and_stays_as_it_is_stored() {
+    let bench = Bench::new();
+    let id = bench.submit("one\ntwo").await;
+    let running = bench.start();
+    bench.until_state(id, JobState::Completed).await;
+    let shout = |chunk: &mut Segments| {
+        for segment in &mut chunk.segments {
+            segment.text.make_ascii_uppercase();
+        }
+    };
+    let changed = bench.engine.render_changed(id, "txt", shout).await.expect("there is text");
+    assert_eq!(String::from_utf8_lossy(&changed.bytes), "a recording\nONE\nTWO\n");
+    assert_eq!(text(&bench, id).await.expect("there is text"), "a recording\none\ntwo\n");
+    running.stop().await;
 }
