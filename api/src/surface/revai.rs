@@ -8,6 +8,7 @@
 //! vendor's clients (`rev_ai` for Python, `revai-node-sdk`) read it.
 
 mod account;
+mod callback;
 mod captions;
 mod delete;
 mod details;
@@ -17,6 +18,7 @@ mod list;
 mod options;
 mod ownership;
 mod problem;
+mod profanity;
 mod source;
 mod submit;
 mod transcript;

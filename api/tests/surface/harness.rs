@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use http::Method;
 use scribed_api::{Api, Config, FreshKey, Secrets, hash_password, serve};
 use scribed_bus::MemoryBus;
-use scribed_engine::testing::{ScriptedRunner, shapes};
+use scribed_engine::testing::{ScriptedRunner, outbound, shapes};
 use scribed_engine::{Engine, Parts, PipelineConfig, Plans, StageConfig, SystemClock};
 use scribed_media::{Inbox, LocalMedia};
 use scribed_schemas::account::{Account, Role};
@@ -218,7 +218,7 @@ fn engine(store: Arc<dyn Store>, folder: &Path, runner: &Arc<ScriptedRunner>) ->
         store,
         media: Arc::new(media),
         inbox: Inbox::default(),
-        outbound: scribed_engine::Outbound::default(),
+        outbound: outbound(),
         bus: Arc::new(MemoryBus::new()),
         runner: runner.clone(),
         plans: Plans::from_shapes(&[pipeline], &shapes()).expect("the pipeline fits"),

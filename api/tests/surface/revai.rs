@@ -1,6 +1,8 @@
 //! The Rev.ai surface: jobs, transcripts and captions, in both forms.
 
+mod callbacks;
 mod keys;
+mod profanity;
 mod refusals;
 
 use scribed_schemas::api_key::Scopes;

@@ -9,6 +9,7 @@ use super::dialect::Dialect;
 use super::formats;
 use super::ownership::own_job;
 use super::problem::{self, Answer, Problem};
+use super::profanity;
 use super::transcript::transcribed;
 use crate::Api;
 use crate::answer::{Answer as Shared, Success};
@@ -50,7 +51,8 @@ async fn handle(
     let format = formats::choose(&headers, MADE, Some(SRT))?;
     transcribed(&job, "obtain the captions")?;
     let extension = if format == VTT { "vtt" } else { "srt" };
-    let captions = api.shared.engine.render(job.id, extension).await;
+    let change = profanity::filter(&job.options);
+    let captions = api.shared.engine.render_changed(job.id, extension, change).await;
     let captions = captions.map_err(|error| refuse(error, format))?;
     Ok(Success::document(captions.bytes, format))
 }

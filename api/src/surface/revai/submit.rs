@@ -56,9 +56,10 @@ async fn handle(
         return Err(RESTRICTED.into());
     }
     let key = idempotency::key(&headers)?;
+    let outbound = api.shared.engine.outbound();
     if is_json(&headers) {
         let document = object(&body.whole().await.map_err(Refusal::from)?, "body")?;
-        let options = Options::read(&document, dialect)?.of_job();
+        let options = Options::read(&document, dialect, outbound)?.of_job();
         let Source { parameter, url } = source::of(&document)?;
         let place = api.shared.engine.place().await?.ok_or(Refusal::Crowded)?;
         let order = Order { owner: account.id, options, key, one_active: false, place };
@@ -70,7 +71,7 @@ async fn handle(
     let place = api.shared.engine.place().await?.ok_or(Refusal::Crowded)?;
     let form = Form::open(&headers, body, api.shared.config.http.max_upload_bytes)?;
     let (received, options) = receive(&api, form.ok_or(Problem::MediaType)?).await?;
-    let options = Options::read(&options, dialect)?.of_job();
+    let options = Options::read(&options, dialect, outbound)?.of_job();
     let order = Order { owner: account.id, options, key, one_active: false, place };
     let job = recording::accept(&api, received, order).await;
     let job = job.map_err(|why| refuse(why, MEDIA, "Invalid media"))?;

@@ -15,6 +15,7 @@ use super::dialect::Dialect;
 use super::formats;
 use super::ownership::own_job;
 use super::problem::{self, Answer, Problem};
+use super::profanity;
 use super::view::Status;
 use crate::Api;
 use crate::answer::{Answer as Shared, Refusal, Success};
@@ -68,13 +69,15 @@ pub(super) fn transcribed(job: &Job, to: &'static str) -> Answer<()> {
 
 /// Writes the monologues of a job in a form.
 async fn write(api: &Api, job: &Job, mut form: impl Form + Send) -> Shared<Vec<u8>> {
+    let change = profanity::filter(&job.options);
     let mut next = 0;
     while next < job.ready_chunks {
         let limit = PAGE.min(job.ready_chunks - next);
-        let page = api.shared.engine.store().chunks(job.id, next, limit).await?;
+        let mut page = api.shared.engine.store().chunks(job.id, next, limit).await?;
         let Some(last) = page.last() else { break };
         next = last.chunk + 1;
-        for chunk in &page {
+        for chunk in &mut page {
+            change(chunk);
             if let Some(monologue) = Monologue::of(chunk, job.options.skip_punctuation) {
                 form.add(&monologue)?;
             }

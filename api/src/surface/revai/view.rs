@@ -4,6 +4,7 @@ use scribed_schemas::job::{FaultCode, Job, JobState};
 use scribed_schemas::time::Timestamp;
 use serde::Serialize;
 
+use super::callback;
 use super::dialect::Dialect;
 use crate::surface::{OUR_FAULT, failure};
 
@@ -24,11 +25,17 @@ pub(super) struct View {
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    callback_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete_after_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     duration_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skip_punctuation: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter_profanity: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,9 +57,12 @@ impl View {
             name: job.name.clone(),
             media_url: job.options.source.clone(),
             metadata: job.options.reference.clone(),
+            callback_url: callback::shown(&job.options),
+            delete_after_seconds: job.options.delete_after_secs,
             language: job.options.language.clone(),
             duration_seconds: (seconds > 0.0).then(|| hundredths(seconds)),
             skip_punctuation: job.options.skip_punctuation.then_some(true),
+            filter_profanity: job.options.filter_profanity.then_some(true),
             failure: has_failed.then(|| failure_word(job, dialect)),
             failure_detail: has_failed.then(|| detail(job)),
         }

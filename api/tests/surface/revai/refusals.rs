@@ -18,7 +18,8 @@ fn check_parameters(reply: &Reply, expected: &Value) {
 #[tokio::test]
 async fn options_that_cannot_be_honoured_are_refused_and_nothing_is_kept() {
     let (house, key) = house().await;
-    let options = json!({"callback_url": "https://example.org/done", "filter_profanity": true});
+    let options =
+        json!({"callback_url": "https://example.org/done", "rush": true, "verbatim": true});
     let options = options.to_string();
     for parts in [
         [file("media", "a.mp3", b"words"), field("options", &options)],
@@ -26,10 +27,7 @@ async fn options_that_cannot_be_honoured_are_refused_and_nothing_is_kept() {
     ] {
         let reply = post(&house, &key, PREFIXES[0]).form(&parts).send().await;
         let text = |name: &str| format!("The option {name} is not supported by this server");
-        let expected = json!({
-            "callback_url": [text("callback_url")],
-            "filter_profanity": [text("filter_profanity")],
-        });
+        let expected = json!({"rush": [text("rush")], "verbatim": [text("verbatim")]});
         check_parameters(&reply, &expected);
     }
     house.until_files(0).await;
@@ -103,6 +101,46 @@ async fn a_source_that_cannot_be_asked_is_refused_by_the_name_of_its_parameter()
     assert_eq!(house.engine.store().jobs(None, 0, 1).await.unwrap().total, 0);
     let broken = post(&house, &key, PREFIXES[0]).body("application/json", "{").send().await;
     check_parameters(&broken, &json!({"body": ["The body is not valid JSON"]}));
+}
+
+#[tokio::test]
+async fn a_callback_that_cannot_be_made_is_refused_by_the_name_of_its_parameter() {
+    let (house, key) = house().await;
+    let inside = "http://10.0.0.1/done?sign=geheim";
+    let outside = "https://example.org/done";
+    for (options, name, word) in [
+        (json!({ "callback_url": inside }), "callback_url", "private"),
+        (json!({ "notification_config": { "url": inside } }), "notification_config.url", "private"),
+        (
+            json!({"callback_url": outside, "notification_config": {"url": outside}}),
+            "notification_config",
+            "Only one of callback_url and notification_config may be given",
+        ),
+        (
+            json!({"notification_config": {"url": outside, "auth_headers": {"Host": "geheim"}}}),
+            "notification_config.auth_headers",
+            "The header host cannot be chosen",
+        ),
+        (json!({"delete_after_seconds": 2_592_001}), "delete_after_seconds", "2592000"),
+        (json!({"filter_profanity": true, "language": "de"}), "filter_profanity", "English"),
+    ] {
+        let mut by_url = options.clone();
+        by_url["media_url"] = json!("https://example.org/a.mp3");
+        let form = [file("media", "a.mp3", b"words"), field("options", &options.to_string())];
+        for reply in [
+            post(&house, &key, PREFIXES[0]).form(&form).send().await,
+            post(&house, &key, PREFIXES[1]).json(&by_url).send().await,
+        ] {
+            assert_eq!(reply.status, 400, "{}", reply.text());
+            let body = reply.json();
+            let names: Vec<_> = body["parameters"].as_object().unwrap().keys().collect();
+            assert_eq!(names, [name], "{body}");
+            assert!(body["parameter"][name][0].as_str().unwrap().contains(word), "{body}");
+            assert!(!reply.text().contains("geheim"), "{body}");
+        }
+    }
+    house.until_files(0).await;
+    assert_eq!(house.engine.store().jobs(None, 0, 1).await.unwrap().total, 0);
 }
 
 #[tokio::test]
