@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "what helpers of a test cannot do, fails the test")]
 
+/// All who show a text show the same.
+mod agreement;
 /// Recordings that cannot be used, or only in part, and what their senders are told.
 mod bad_input;
 /// Requests that are not in order, and how they are answered.
