@@ -1,4 +1,4 @@
-//! S15: a fuzzer that reads the description of the API gets no answer that the description lacks, and
+//! S15: a fuzzer that reads the description of a surface gets no answer that the description lacks, and
 //! none that says that we failed.
 //!
 //! The fuzzer is schemathesis, a program in Python, which is installed into the target folder. It sends
@@ -12,9 +12,27 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use scribed_tests::cluster::skip;
-use scribed_tests::{Daemon, Job, audio, build, is_long};
+use scribed_tests::{Client, Daemon, Job, audio, build, is_long};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+/// A description of `schemas/openapi`; `schemathesis` has settings of the same name.
+struct Document {
+    name: &'static str,
+    /// Makes what an account calls this surface with.
+    credential: fn(&Daemon, &Client) -> String,
+}
+
+/// All of them.
+const DOCUMENTS: &[Document] = &[
+    Document { name: "transcriptions", credential: |_, client| client.token().to_owned() },
+    Document { name: "revai", credential: api_key },
+];
+
+fn api_key(daemon: &Daemon, client: &Client) -> String {
+    let create = ["account", "api-key", "create", &client.username()];
+    daemon.program().run(create).code(0).out.trim().to_owned()
+}
 
 /// What the fuzzer is told, and what it must at least have done.
 struct Effort {
@@ -38,6 +56,11 @@ impl Effort {
             Self { seconds: 40, examples: 15, seed: 1, requests: 250 }
         }
     }
+}
+
+/// The descriptions.
+fn descriptions() -> PathBuf {
+    build::root().join("schemas/openapi")
 }
 
 /// The files that the fuzzer is run with.
@@ -86,6 +109,7 @@ fn installed() -> Result<PathBuf, String> {
 
 /// What the fuzzer knows of a daemon beside the description.
 struct Known {
+    /// The token or the key of the account that calls.
     token: String,
     /// The account that calls.
     caller: i64,
@@ -99,7 +123,7 @@ struct Known {
 
 impl Known {
     #[track_caller]
-    fn of(daemon: &Daemon) -> Self {
+    fn of(daemon: &Daemon, document: &Document) -> Self {
         let (client, other) = (daemon.client(), daemon.client());
         let done = client.submit(&audio::recording("01").0);
         assert_eq!(client.end_of(done), "completed");
@@ -109,7 +133,7 @@ impl Known {
         let running = client.submit(&audio::recording("11").0);
         let jobs = [done, cancelled, foreign, running].map(|Job(id)| id).to_vec();
         Self {
-            token: client.token().to_owned(),
+            token: (document.credential)(daemon, &client),
             caller: client.id(),
             other: other.id(),
             jobs,
@@ -120,15 +144,18 @@ impl Known {
 
     /// Writes the settings of the fuzzer, and the code that they name, into a folder.
     #[track_caller]
-    fn write(&self, folder: &Path) -> PathBuf {
+    fn write(&self, document: &Document, folder: &Path) -> PathBuf {
         let code = "drawn.py";
         fs::copy(files().join(code), folder.join(code)).unwrap();
-        let mut settings = fs::read_to_string(files().join("schemathesis.toml")).unwrap();
+        let settings = files().join(document.name).with_extension("toml");
+        let mut settings = fs::read_to_string(settings).unwrap();
         let Self { other, jobs, worker_token, admin_token, .. } = self;
+        let ids: Vec<String> = jobs.iter().map(ToString::to_string).collect();
         write!(
             settings,
             "\n[dictionaries]\n\
              jobs = {{ values = {jobs:?} }}\n\
+             job-ids = {{ values = {ids:?} }}\n\
              accounts = {{ values = [{other}] }}\n\
              worker-tokens = {{ values = [{worker_token:?}] }}\n\
              admin-tokens = {{ values = [{admin_token:?}] }}\n"
@@ -142,10 +169,15 @@ impl Known {
 
 /// Sends requests to a daemon, and returns whether all answers were fine, what was said, and the report.
 #[track_caller]
-fn fuzz(python: &Path, daemon: &Daemon, effort: &Effort) -> (bool, String, Value) {
-    let known = Known::of(daemon);
+fn fuzz(
+    python: &Path,
+    daemon: &Daemon,
+    document: &Document,
+    effort: &Effort,
+) -> (bool, String, Value) {
+    let known = Known::of(daemon, document);
     let folder = tempfile::tempdir().unwrap();
-    let settings = known.write(folder.path());
+    let settings = known.write(document, folder.path());
     let report = folder.path().join("report.json");
     let jobs: Vec<String> = known.jobs.iter().map(ToString::to_string).collect();
     let mut command = Command::new(python);
@@ -153,7 +185,7 @@ fn fuzz(python: &Path, daemon: &Daemon, effort: &Effort) -> (bool, String, Value
         .args(["-c", "import schemathesis.cli; schemathesis.cli.schemathesis()", "--config-file"])
         .arg(settings)
         .arg("run")
-        .arg(build::root().join("schemas/openapi/transcriptions.yaml"))
+        .arg(descriptions().join(document.name).with_extension("yaml"))
         // One thread: with two, Python 3.11 now and then counts its own recursion wrongly and gives up.
         .args(["--url", daemon.base(), "--workers", "1", "--continue-on-failure"])
         .args(["--max-time", &effort.seconds.to_string()])
@@ -184,15 +216,23 @@ fn every_answer_to_a_fuzzer_is_a_documented_one() {
             return skip("schemathesis", &format!("it cannot be installed: {}", last_line(&why)));
         }
     };
+    for document in DOCUMENTS {
+        check(&python, document);
+    }
+}
+
+/// Fuzzes a daemon by one description.
+#[track_caller]
+fn check(python: &Path, document: &Document) {
     let (daemon, effort) = (Daemon::start(), Effort::new());
-    let (fine, said, report) = fuzz(&python, &daemon, &effort);
+    let (fine, said, report) = fuzz(python, &daemon, document, &effort);
     let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
     let (requests, failed) = (number("/test_cases/generated"), number("/test_cases/with_failures"));
     let operations = (number("/operations/tested"), number("/operations/total"));
     println!(
-        "schemathesis {}: {requests} requests to {} of {} operations, {failed} with an answer that is \
-         not documented or a server error; seed {}",
-        report["schemathesis_version"], operations.0, operations.1, effort.seed
+        "schemathesis {}: {}: {requests} requests to {} of {} operations, {failed} with an answer that \
+         is not documented or a server error; seed {}",
+        report["schemathesis_version"], document.name, operations.0, operations.1, effort.seed
     );
     assert!(fine && failed == 0, "{said}");
     assert_eq!(operations.0, operations.1, "{said}");
@@ -200,4 +240,15 @@ fn every_answer_to_a_fuzzer_is_a_documented_one() {
     let log = daemon.log();
     let broken = log.lines().find(|line| line.contains("panicked") || line.contains("status=5"));
     assert_eq!(broken, None, "the daemon itself says so");
+}
+
+#[test]
+fn every_description_is_fuzzed() {
+    let files = fs::read_dir(descriptions()).unwrap().map(|file| file.unwrap().path());
+    let stems = files.map(|file| file.file_stem().unwrap().to_string_lossy().into_owned());
+    let mut there: Vec<String> = stems.collect();
+    let mut fuzzed: Vec<&str> = DOCUMENTS.iter().map(|document| document.name).collect();
+    there.sort_unstable();
+    fuzzed.sort_unstable();
+    assert_eq!(there, fuzzed);
 }

@@ -9,6 +9,15 @@ from hypothesis import strategies
 LETTERS = strategies.characters(codec="utf-8")
 RECORDING = pathlib.Path(os.environ["FUZZ_RECORDING"]).read_bytes()
 CALLER, OTHER = os.environ["FUZZ_CALLER"], os.environ["FUZZ_OTHER"]
+# The first ones may be called, but nobody is there; the others may not.
+URLS = [
+    "https://recordings.invalid/a.wav?sign=x",
+    "http://recordings.invalid:80/",
+    "http://127.0.0.1/a.wav",
+    "https://recordings.invalid:22/",
+    "ftp://recordings.invalid/a.wav",
+    "https://me:secret@recordings.invalid/",
+]
 JOBS = [int(job) for job in os.environ["FUZZ_JOBS"].split()]
 
 schemathesis.openapi.format(
@@ -21,11 +30,25 @@ def damaged(at):
     return RECORDING[:at] + bytes([RECORDING[at] ^ 0xFF]) + RECORDING[at + 1 :]
 
 
-def with_file(body):
+def with_file(name, body):
     """Draws the body of an upload: as it was, or with a recording, a damaged one, or noise."""
     places = strategies.integers(0, len(RECORDING) - 1)
     files = strategies.just(RECORDING) | places.map(damaged) | strategies.binary(max_size=2000)
-    return strategies.just(body) | files.map(lambda file: {**body, "audiofile": file})
+    return strategies.just(body) | files.map(lambda file: {**body, name: file})
+
+
+def with_upload(body):
+    """Draws an upload of the transcriptions surface."""
+    return with_file("audiofile", body)
+
+
+def with_submission(body):
+    """Draws a submission of the Rev.ai surface: a form, or one that names URLs, some of which may be called."""
+    if "media" in body:
+        return with_file("media", body)
+    urls = {"media_url": strategies.sampled_from(URLS), "callback_url": strategies.sampled_from(URLS)}
+    drawn = strategies.fixed_dictionaries({}, optional=urls)
+    return strategies.just(body) | drawn.map(lambda members: {**body, **members})
 
 
 def with_job(body):
@@ -34,7 +57,12 @@ def with_job(body):
     return strategies.just(body) | jobs.map(lambda job: {**body, "transcription_id": job})
 
 
-DRAWN = {"/upload-audiofile": with_file, "/worker/transcription_status": with_job}
+DRAWN = {
+    "/upload-audiofile": with_upload,
+    "/worker/transcription_status": with_job,
+    "/revspeech/v1beta/jobs": with_submission,
+    "/speechtotext/v1/jobs": with_submission,
+}
 
 
 @schemathesis.hook
