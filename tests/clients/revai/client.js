@@ -62,8 +62,8 @@ async function main() {
   assert.match(denied.details.title, /^Authorization has been denied for this request\.?$/);
   assert.strictEqual((await refused(404, () => rev.getJobDetails("7"))).details.title, "could not find job");
   const data = fs.readFileSync(recording);
-  const bad = await refused(400, () => rev.submitJobAudioData(data, "a.wav", { filter_profanity: true }));
-  assert.ok(bad.parameters.filter_profanity, bad);
+  const bad = await refused(400, () => rev.submitJobAudioData(data, "a.wav", { remove_disfluencies: true }));
+  assert.ok(bad.parameters.remove_disfluencies, bad);
   const url = await refused(400, () => rev.submitJob({ source_config: { url: "http://10.0.0.1/a" } }));
   assert.ok(url.parameters.source_config, url);
 
@@ -71,11 +71,39 @@ async function main() {
   assert.strictEqual((await ended(rev, byUrl.id)).status, "transcribed");
   assert.strictEqual(await rev.getTranscriptText(byUrl.id), text);
 
+  // What is to follow the job; its URL is that of a host which the daemon may ask.
+  const done = recordingUrl.replace("/02.wav", "/done?token=x");
+  const month = 30 * 24 * 60 * 60;
+  const following = { callback_url: done, delete_after_seconds: month, filter_profanity: true };
+  const followed = await rev.submitJobLocalFile(recording, following);
+  for (const seen of [followed, await rev.getJobDetails(followed.id)]) {
+    for (const [name, value] of Object.entries(following)) assert.strictEqual(seen[name], value, name);
+  }
+  const desk = { url: done, auth_headers: { Authorization: "Bearer x" } };
+  const told = await rev.submitJob({ source_config: { url: recordingUrl }, notification_config: desk });
+  for (const seen of [told, await rev.getJobDetails(told.id)]) {
+    assert.ok(!JSON.stringify(seen).includes("done") && !("callback_url" in seen), seen);
+  }
+  for (const [name, options] of [
+    ["callback_url", { callback_url: "http://10.0.0.1/done" }],
+    ["notification_config.url", { notification_config: { url: "http://10.0.0.1/done" } }],
+    ["notification_config.auth_headers", { notification_config: { url: done, auth_headers: { Host: "a" } } }],
+    ["notification_config", { callback_url: done, notification_config: desk }],
+    ["delete_after_seconds", { delete_after_seconds: month + 1 }],
+  ]) {
+    const why = await refused(400, () => rev.submitJobAudioData(data, "a.wav", options));
+    assert.deepStrictEqual(Object.keys(why.parameters), [name]);
+  }
+  for (const one of [followed, told]) {
+    await ended(rev, one.id);
+    assert.strictEqual(await rev.getTranscriptText(one.id), text);
+  }
+
   const second = await rev.submitJobAudioData(data, "b.wav");
   const early = await refused(409, () => rev.getTranscriptText(second.id));
   assert.deepStrictEqual([early.currentValue, early.allowedValues], ["in_progress", ["transcribed"]]);
   await ended(rev, second.id);
-  for (const one of [job, byUrl, second]) {
+  for (const one of [job, byUrl, followed, told, second]) {
     await rev.deleteJob(one.id);
     await refused(404, () => rev.getJobDetails(one.id));
   }

@@ -7,7 +7,7 @@ import time
 
 from requests.exceptions import HTTPError
 from rev_ai import apiclient
-from rev_ai.models import CaptionType, JobStatus
+from rev_ai.models import CaptionType, CustomerUrlData, JobStatus
 
 base, key, prefix, recording, url = sys.argv[1:]
 
@@ -63,8 +63,8 @@ title = "Authorization has been denied for this request"
 assert refused(401, client("scribed_wrong").get_account)["title"].startswith(title)
 missing = refused(404, lambda: rev.get_job_details("7"))
 assert missing["title"] == "could not find job", missing
-bad = refused(400, lambda: rev.submit_job_local_file(recording, filter_profanity=True))
-assert "filter_profanity" in bad["parameters"], bad
+bad = refused(400, lambda: rev.submit_job_local_file(recording, remove_disfluencies=True))
+assert "remove_disfluencies" in bad["parameters"], bad
 bad = refused(400, lambda: rev.submit_job_url("http://10.0.0.1/a.mp3"))
 assert "media_url" in bad["parameters"], bad
 bad = refused(400, lambda: rev.get_list_of_jobs(limit=1001))
@@ -77,6 +77,38 @@ while (seen := rev.get_job_details(by_url.id)).status == JobStatus.IN_PROGRESS:
 assert seen.status == JobStatus.TRANSCRIBED and seen.metadata == "call 8", seen.__dict__
 assert rev.get_transcript_text(by_url.id) == text
 
+# What is to follow the job; its URL is that of a host which the daemon may ask.
+done = url.replace("/02.wav", "/done?token=x")
+month = 30 * 24 * 60 * 60
+followed = rev.submit_job_local_file(
+    recording, callback_url=done, delete_after_seconds=month, filter_profanity=True
+)
+# The client shows the URL as the only one of a tuple.
+for seen in (followed, rev.get_job_details(followed.id)):
+    assert seen.callback_url == (done,) and seen.delete_after_seconds == month, seen.__dict__
+    assert seen.filter_profanity is True, seen.__dict__
+desk = CustomerUrlData(done, {"Authorization": "Bearer x"})
+told = rev.submit_job_url(source_config=CustomerUrlData(url), notification_config=desk)
+for seen in (told, rev.get_job_details(told.id)):
+    assert seen.callback_url == (None,) and seen.delete_after_seconds is None, seen.__dict__
+for name, options in [
+    ("callback_url", {"callback_url": "http://10.0.0.1/done"}),
+    ("notification_config.url", {"notification_config": CustomerUrlData("http://10.0.0.1/")}),
+    (
+        "notification_config.auth_headers",
+        {"notification_config": CustomerUrlData(done, {"Host": "10.0.0.1"})},
+    ),
+    ("notification_config", {"callback_url": done, "notification_config": desk}),
+    ("delete_after_seconds", {"delete_after_seconds": month + 1}),
+    ("filter_profanity", {"filter_profanity": True, "language": "de"}),
+]:
+    bad = refused(400, lambda: rev.submit_job_local_file(recording, **options))
+    assert list(bad["parameters"]) == [name], bad
+for one in (followed, told):
+    while rev.get_job_details(one.id).status == JobStatus.IN_PROGRESS:
+        time.sleep(0.1)
+    assert rev.get_transcript_text(one.id) == text
+
 plain = rev.submit_job_local_file(recording, skip_punctuation=True)
 early = refused(409, lambda: rev.get_transcript_text(plain.id))
 assert early["current_value"] == "in_progress", early
@@ -87,7 +119,7 @@ while rev.get_job_details(plain.id).status == JobStatus.IN_PROGRESS:
 elements = rev.get_transcript_object(plain.id).monologues[0].elements
 assert {element.type_ for element in elements} == {"text"}
 
-for one in (job, by_url, plain):
+for one in (job, by_url, followed, told, plain):
     rev.delete_job(one.id)
     refused(404, lambda: rev.get_job_details(one.id))
 assert rev.get_list_of_jobs() == []
