@@ -99,8 +99,9 @@ fn compare(report: &mut Report, daemon: &Daemon, client: &Client, size: &Size) -
         ("/transcriptions", "/transcriptions?".to_owned(), jobs, false),
     ] {
         let mut connection = Connection::open(daemon.base())?;
-        let pages = [1, far]
-            .map(|page| (page, Question::new(client, &format!("{path}page={page}&size={PAGE}"))));
+        let pages = [1, far].map(|page| {
+            (page, Question::new(client.token(), &format!("{path}page={page}&size={PAGE}")))
+        });
         for (page, question) in &pages {
             check(&serde_json::from_slice(connection.ask(question)?)?, *page, total)?;
         }
@@ -133,10 +134,10 @@ fn check(answer: &Value, page: u32, total: i64) -> Result<()> {
 /// Counts the answers of a second, with one connection and with eight.
 fn rates(report: &mut Report, daemon: &Daemon, client: &Client, size: &Size) -> Result<()> {
     let some = size.amount.jobs / 2;
-    let info = Question::new(client, &format!("/transcript/info?transcript_id={some}"));
+    let info = Question::new(client.token(), &format!("/transcript/info?transcript_id={some}"));
     let page = size.far / 2;
     let text = format!("/transcript?task_id={LONG}&page={page}&size={PAGE}");
-    let text = Question::new(client, &text);
+    let text = Question::new(client.token(), &text);
     for (what, question) in [
         ("`/transcript/info`".to_owned(), info),
         (format!("page {page} of `/transcript`, {PAGE} entries"), text),

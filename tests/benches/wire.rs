@@ -6,7 +6,6 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use scribed_tests::Client;
 
 /// Longest wait for an answer; only a broken daemon takes that long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -16,9 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Question(Vec<u8>);
 
 impl Question {
-    /// Makes the question of an account for a path.
-    pub(crate) fn new(client: &Client, path: &str) -> Self {
-        let token = client.token();
+    /// Makes the question of whoever has a token for a path.
+    pub(crate) fn new(token: &str, path: &str) -> Self {
         let head =
             format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
         Self(head.into_bytes())
