@@ -42,10 +42,15 @@ const READERS: &[(&str, Reader)] = &[
     ("Rev.ai v1 SRT", |shown| cues(&shown.revai(V1, "captions", "application/x-subrip"))),
     ("Rev.ai v1beta VTT", |shown| cues(&shown.revai(BETA, "captions", "text/vtt"))),
     ("Rev.ai v1 VTT", |shown| cues(&shown.revai(V1, "captions", "text/vtt"))),
+    ("cielo24 transcript", |shown| plain(&shown.cielo24("get_transcript", PLAIN))),
+    ("cielo24 list of words", |shown| tokens(&shown.cielo24("get_elementlist", ""))),
+    ("cielo24 SRT", |shown| cues(&shown.cielo24("get_caption", "&caption_format=SRT"))),
+    ("cielo24 VTT", |shown| cues(&shown.cielo24("get_caption", "&caption_format=WEB_VTT"))),
     ("scribed transcribe srt", |shown| cues(&shown.transcribe("srt"))),
     ("scribed transcribe vtt", |shown| cues(&shown.transcribe("vtt"))),
     ("scribed transcribe txt", |shown| plain(&shown.transcribe("txt"))),
 ];
+const PLAIN: &str = "&create_paragraphs=false";
 const REVAI_JSON: &str = "application/vnd.rev.transcript.v1.0+json";
 
 /// A job that is done, and the recording that it is of.
@@ -65,6 +70,12 @@ impl Shown {
     fn revai(&self, prefix: &str, what: &str, accept: &str) -> Vec<u8> {
         let path = format!("{prefix}/jobs/{}/{what}", self.job.0);
         send(self.keyed.request(Method::GET, &path).header("Accept", accept)).status(200).body
+    }
+
+    fn cielo24(&self, what: &str, more: &str) -> Vec<u8> {
+        let (token, id) = (self.keyed.token(), self.job.0);
+        let path = format!("/api/job/{what}?v=1&api_token={token}&job_id={id:032x}{more}");
+        self.keyed.with_token("").get(&path).status(200).body
     }
 
     fn transcribe(&self, format: &str) -> Vec<u8> {
@@ -90,6 +101,8 @@ struct Piece {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Times {
     Nothing,
+    /// Begin and end to the millisecond.
+    Milliseconds(f64, f64),
     /// Begin and end to the hundredth.
     Hundredths(f64, f64),
     /// Begin and end of a cue to the millisecond.
@@ -167,6 +180,21 @@ fn elements(bytes: &[u8]) -> Vec<Piece> {
     words.collect()
 }
 
+/// Reads the words of a list of cielo24, whose times are in milliseconds; marks are no words.
+fn tokens(bytes: &[u8]) -> Vec<Piece> {
+    let list: Value = serde_json::from_slice(bytes).unwrap();
+    let members = |value: &Value, name: &str| value[name].as_array().unwrap().clone();
+    let segments = members(&list, "segments").into_iter();
+    let sequences = segments.flat_map(|segment| members(&segment, "sequences"));
+    let tokens = sequences.flat_map(|sequence| members(&sequence, "tokens"));
+    let words = tokens.filter(|token| token["type"] == "word").map(|word| {
+        let seconds = |name: &str| number(&word[name]) / 1_000.0;
+        let times = Times::Milliseconds(seconds("start_time"), seconds("end_time"));
+        piece(word["display_as"].as_str().unwrap(), times)
+    });
+    words.collect()
+}
+
 /// Reads the lines of a transcript of Rev.ai: `Speaker 0    00:01     text`.
 fn lines(bytes: &[u8]) -> Vec<Piece> {
     let line = |line: &str| {
@@ -225,6 +253,9 @@ fn check_times(reader: &str, piece: &Piece, start: f64, end: f64) {
     let near = |shown: f64, real: f64, digit: f64| (shown - real).abs() <= digit;
     let fits = match piece.times {
         Times::Nothing => true,
+        Times::Milliseconds(from, to) => {
+            near(from, start, MILLISECOND) && near(to, end, MILLISECOND)
+        }
         Times::Hundredths(from, to) => near(from, start, HUNDREDTH) && near(to, end, HUNDREDTH),
         // What is rounded to a hundredth before may be a second later than what is not.
         Times::Clock(clock) => (clock - HUNDREDTH..clock + 1.0).contains(&start),
