@@ -180,17 +180,19 @@ fn elements(bytes: &[u8]) -> Vec<Piece> {
     words.collect()
 }
 
-/// Reads the words of a list of cielo24, whose times are in milliseconds; marks are no words.
+/// Reads the words of a list of cielo24, whose times are in milliseconds; a mark has a moment of its word's.
 fn tokens(bytes: &[u8]) -> Vec<Piece> {
     let list: Value = serde_json::from_slice(bytes).unwrap();
     let members = |value: &Value, name: &str| value[name].as_array().unwrap().clone();
     let segments = members(&list, "segments").into_iter();
     let sequences = segments.flat_map(|segment| members(&segment, "sequences"));
-    let tokens = sequences.flat_map(|sequence| members(&sequence, "tokens"));
-    let words = tokens.filter(|token| token["type"] == "word").map(|word| {
-        let seconds = |name: &str| number(&word[name]) / 1_000.0;
-        let times = Times::Milliseconds(seconds("start_time"), seconds("end_time"));
-        piece(word["display_as"].as_str().unwrap(), times)
+    let words = sequences.map(|sequence| {
+        let tokens = members(&sequence, "tokens").into_iter();
+        let words = tokens.filter(|token| token["type"] == "word");
+        let text: Vec<String> =
+            words.map(|word| word["display_as"].as_str().unwrap().to_owned()).collect();
+        let seconds = |name: &str| number(&sequence[name]) / 1_000.0;
+        piece(text.join(" "), Times::Milliseconds(seconds("start_time"), seconds("end_time")))
     });
     words.collect()
 }

@@ -27,6 +27,7 @@ struct Document {
 const DOCUMENTS: &[Document] = &[
     Document { name: "transcriptions", credential: |_, client| client.token().to_owned() },
     Document { name: "revai", credential: api_key },
+    Document { name: "cielo24", credential: api_key },
 ];
 
 fn api_key(daemon: &Daemon, client: &Client) -> String {
@@ -151,11 +152,13 @@ impl Known {
         let mut settings = fs::read_to_string(settings).unwrap();
         let Self { other, jobs, worker_token, admin_token, .. } = self;
         let ids: Vec<String> = jobs.iter().map(ToString::to_string).collect();
+        let hex_ids: Vec<String> = jobs.iter().map(|id| format!("{id:032x}")).collect();
         write!(
             settings,
             "\n[dictionaries]\n\
              jobs = {{ values = {jobs:?} }}\n\
              job-ids = {{ values = {ids:?} }}\n\
+             hex-ids = {{ values = {hex_ids:?} }}\n\
              accounts = {{ values = [{other}] }}\n\
              worker-tokens = {{ values = [{worker_token:?}] }}\n\
              admin-tokens = {{ values = [{admin_token:?}] }}\n"

@@ -83,11 +83,6 @@ impl Client {
         client.with_token(token)
     }
 
-    /// Returns what it calls with, for an API that takes it elsewhere than in a header.
-    pub fn token(&self) -> &str {
-        &self.token
-    }
-
     /// Lets the account submit recordings.
     #[track_caller]
     pub fn allow(&self, admin_token: &str) {
