@@ -130,7 +130,7 @@ mod tests {
         ] {
             check(url, url);
         }
-        let filled = "https://example.org/{{0000000000000000000000000000002a}";
+        let filled = "https://example.org/{0000000000000000000000000000002a}";
         check("https://example.org/{{job_id}}", filled);
     }
 }
