@@ -1,7 +1,8 @@
 //! The memory twin: the reference that every other backend is compared with.
 //!
 //! Plain maps behind one mutex, the shortest code that keeps the promises of [`Store`].
-//! Nothing survives the process, so it serves tests.
+//! Nothing survives the process, so it serves tests. What takes more than a few lines is in
+//! `accounts`, `submissions`, `chunks` and `queue`.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,11 +20,15 @@ use scribed_schemas::transcript::Segments;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{
-    AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, IdempotencyKey, JobPage, NewJob,
-    Outcome, PutChunk, QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted,
-    Supplied, Supply,
+    AccountChange, Backlog, ClaimRequest, Deleted, FactsNote, JobPage, NewJob, Outcome, PutChunk,
+    QueueMessage, RefreshFamily, RefreshRotation, Rotation, Store, Submitted, Supplied, Supply,
 };
 use crate::transition::{self, FamilyState};
+
+mod accounts;
+mod chunks;
+mod queue;
+mod submissions;
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -72,27 +77,6 @@ impl Tables {
         transition::check_fence(job, fence).map_err(lost)?;
         Ok(job)
     }
-
-    /// Finds what a caller's key stands for: nothing yet, its job, or another submission.
-    fn earlier(&self, owner: AccountId, name: &IdempotencyKey) -> Option<Submitted> {
-        let (fingerprint, id) = self.submissions.get(&(owner, name.key.clone()))?;
-        if !name.agrees_with(fingerprint) {
-            return Some(Submitted::Conflict);
-        }
-        self.jobs.get(id).cloned().map(Submitted::Existing)
-    }
-
-    /// Finds the newest job of an owner that is not done.
-    fn active(&self, owner: AccountId) -> Option<JobId> {
-        let open = self.jobs.values().filter(|job| job.owner == owner && !job.state.is_terminal());
-        open.max_by_key(|job| (job.created, job.id)).map(|job| job.id)
-    }
-
-    /// Ends every refresh family of an account.
-    fn revoke(&mut self, account: AccountId) {
-        let families = self.families.values_mut().filter(|family| family.account == account);
-        families.for_each(|family| family.revoked = true);
-    }
 }
 
 #[async_trait]
@@ -102,14 +86,7 @@ impl Store for MemoryStore {
     }
 
     async fn create_account(&self, account: Account) -> Result<()> {
-        let accounts = &mut self.tables().accounts;
-        let taken = |other: &Account| other.id == account.id || other.username == account.username;
-        if accounts.values().any(taken) {
-            let attempt = format!("create account {}", account.username);
-            return Err(Error::new(ErrorKind::Conflict, attempt));
-        }
-        accounts.insert(account.id, account);
-        Ok(())
+        self.tables().create_account(account)
     }
 
     async fn account(&self, id: AccountId) -> Result<Option<Account>> {
@@ -121,9 +98,7 @@ impl Store for MemoryStore {
     }
 
     async fn accounts(&self, after: Option<AccountId>, limit: u32) -> Result<Vec<Account>> {
-        let tables = self.tables();
-        let rest = tables.accounts.values().filter(|a| after.is_none_or(|after| a.id > after));
-        Ok(rest.take(limit as usize).cloned().collect())
+        Ok(self.tables().accounts(after, limit))
     }
 
     async fn update_account(
@@ -132,34 +107,20 @@ impl Store for MemoryStore {
         change: AccountChange,
         now: Timestamp,
     ) -> Result<Account> {
-        let mut tables = self.tables();
-        let missing = || Error::new(ErrorKind::NotFound, format!("change account {id}"));
-        let revokes = change.password_hash.is_some();
-        let account = tables.accounts.get_mut(&id).ok_or_else(missing)?;
-        transition::changed(account, change, now);
-        let account = account.clone();
-        if revokes {
-            tables.revoke(id);
-        }
-        Ok(account)
+        self.tables().update_account(id, change, now)
     }
 
     async fn open_refresh_family(&self, family: RefreshFamily) -> Result<()> {
-        let RefreshFamily { id, account, hash, expires } = family;
-        let opened =
-            FamilyState { account, current: hash, previous: None, expires, revoked: false };
-        self.tables().families.entry(id).or_insert(opened);
+        self.tables().open_family(family);
         Ok(())
     }
 
     async fn rotate_refresh(&self, rotation: RefreshRotation) -> Result<Rotation> {
-        let mut tables = self.tables();
-        let family = tables.families.get_mut(&rotation.family);
-        Ok(family.map_or(Rotation::Unknown, |f| transition::rotated(f, &rotation)))
+        Ok(self.tables().rotate(&rotation))
     }
 
     async fn revoke_refresh_families(&self, account: AccountId) -> Result<()> {
-        self.tables().revoke(account);
+        self.tables().revoke_families(account);
         Ok(())
     }
 
@@ -211,49 +172,11 @@ impl Store for MemoryStore {
     }
 
     async fn submit(&self, new: NewJob) -> Result<Submitted> {
-        let mut tables = self.tables();
-        if let Some(earlier) = new.idempotency.as_ref().and_then(|k| tables.earlier(new.owner, k)) {
-            return Ok(earlier);
-        }
-        if let Some(job) = tables.jobs.get(&new.id) {
-            let repeated = transition::repeated(job.clone(), &new);
-            return repeated.map_err(|kind| Error::new(kind, format!("submit job {}", new.id)));
-        }
-        if let Some(active) = tables.active(new.owner).filter(|_| new.one_active) {
-            return Ok(Submitted::ActiveJob(active));
-        }
-        let job = transition::submitted(&new);
-        if let Some(media) = new.media {
-            tables.media.entry(media.id).or_insert(media);
-        }
-        tables.jobs.insert(job.id, job.clone());
-        if let Some(IdempotencyKey { key, fingerprint }) = new.idempotency {
-            tables.submissions.insert((new.owner, key), (fingerprint, job.id));
-        }
-        Ok(Submitted::Created(job))
+        self.tables().submit(new)
     }
 
     async fn supply(&self, id: JobId, supply: Supply, now: Timestamp) -> Result<Supplied> {
-        let mut tables = self.tables();
-        let owner = tables.job(id, "supply")?.owner;
-        if let Supply::Media { key: Some(name), .. } = &supply
-            && let Some((_, other)) = tables.submissions.get(&(owner, name.key.clone()))
-            && *other != id
-        {
-            return Ok(Supplied::Taken(*other));
-        }
-        let job = tables.job(id, "supply")?;
-        if !transition::supplied(job, &supply, now) {
-            return Ok(Supplied::Left(job.clone()));
-        }
-        let job = job.clone();
-        if let Supply::Media { media, key, .. } = supply {
-            tables.media.entry(media.id).or_insert(media);
-            if let Some(IdempotencyKey { key, fingerprint }) = key {
-                tables.submissions.insert((owner, key), (fingerprint, id));
-            }
-        }
-        Ok(Supplied::Changed(job))
+        self.tables().supply(id, supply, now)
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>> {
@@ -365,38 +288,15 @@ impl Store for MemoryStore {
         chunk: Segments,
         now: Timestamp,
     ) -> Result<PutChunk> {
-        let mut tables = self.tables();
-        let Tables { chunks, jobs, .. } = &mut *tables;
-        let attempt = format!("store chunk {} of job {id} with fence {fence}", chunk.chunk);
-        let Some(job) = jobs.get_mut(&id) else {
-            return Err(Error::new(ErrorKind::NotFound, attempt));
-        };
-        transition::check_fence(job, fence).map_err(|kind| Error::new(kind, attempt))?;
-        if let Some(stored) = chunks.get(&(id, chunk.chunk)) {
-            return Ok(transition::compared(stored, &chunk));
-        }
-        if chunk.chunk == 0 {
-            job.description = transition::description(&chunk);
-        }
-        chunks.insert((id, chunk.chunk), transition::storable(chunk));
-        while chunks.contains_key(&(id, job.ready_chunks)) {
-            job.ready_chunks += 1;
-        }
-        job.updated = now;
-        Ok(PutChunk::Stored)
+        self.tables().put_chunk(id, fence, chunk, now)
     }
 
     async fn chunks(&self, id: JobId, from: u32, limit: u32) -> Result<Vec<Segments>> {
-        let tables = self.tables();
-        let ready = tables.jobs.get(&id).map_or(0, |job| job.ready_chunks);
-        let end = from.saturating_add(limit).min(ready).max(from);
-        Ok(tables.chunks.range((id, from)..(id, end)).map(|(_, chunk)| chunk.clone()).collect())
+        Ok(self.tables().chunks(id, from, limit))
     }
 
     async fn stored_chunks(&self, id: JobId) -> Result<Vec<u32>> {
-        let tables = self.tables();
-        let of_job = tables.chunks.range((id, 0)..=(id, u32::MAX));
-        Ok(of_job.map(|((_, number), _)| *number).collect())
+        Ok(self.tables().stored_chunks(id))
     }
 
     async fn finish(&self, id: JobId, fence: i64, outcome: Outcome, now: Timestamp) -> Result<Job> {
@@ -452,34 +352,19 @@ impl Store for MemoryStore {
     }
 
     async fn append(&self, topic: &str, message: QueueMessage) -> Result<i64> {
-        let mut tables = self.tables();
-        let messages = tables.topics.entry(topic.to_owned()).or_default();
-        messages.push(message);
-        Ok(as_offset(messages.len() - 1))
+        Ok(self.tables().append(topic, message))
     }
 
     async fn read(&self, topic: &str, from: i64, limit: u32) -> Result<Vec<(i64, QueueMessage)>> {
-        let tables = self.tables();
-        let messages = tables.topics.get(topic).map_or(&[][..], Vec::as_slice);
-        let numbered = messages.iter().enumerate().map(|(i, message)| (as_offset(i), message));
-        let rest = numbered.filter(|(offset, _)| *offset >= from).take(limit as usize);
-        Ok(rest.map(|(offset, message)| (offset, message.clone())).collect())
+        Ok(self.tables().read(topic, from, limit))
     }
 
     async fn committed(&self, topic: &str, group: &str) -> Result<i64> {
-        let place = (topic.to_owned(), group.to_owned());
-        Ok(self.tables().groups.get(&place).copied().unwrap_or(0))
+        Ok(self.tables().committed(topic, group))
     }
 
     async fn commit(&self, topic: &str, group: &str, next: i64) -> Result<()> {
-        let mut tables = self.tables();
-        let stored = tables.groups.entry((topic.to_owned(), group.to_owned())).or_insert(0);
-        *stored = next.max(*stored);
+        self.tables().commit(topic, group, next);
         Ok(())
     }
-}
-
-/// Converts a position in memory to an offset.
-fn as_offset(index: usize) -> i64 {
-    i64::try_from(index).unwrap_or(i64::MAX)
 }
