@@ -37,6 +37,7 @@ mod follow_ups;
 mod jobs;
 mod lock;
 mod open;
+mod queries;
 mod queue;
 mod readers;
 mod row;

@@ -7,7 +7,8 @@ use scribed_schemas::job::Job;
 use scribed_schemas::time::Timestamp;
 
 use super::failure::Failure;
-use super::jobs::{FOLLOW_UPS, create_media};
+use super::jobs::create_media;
+use super::queries::FOLLOW_UPS;
 use super::row;
 use crate::error::ErrorKind;
 use crate::store::{Supplied, Supply};
