@@ -15,13 +15,7 @@
 //! instant there is nothing to claim: the end of a lease, or of a pause. A wrong one costs a look at
 //! the job, or makes it wait for the end of the lease that was written there.
 //!
-//! Removed entries leave graves that a read has to walk over. So this host remembers from where on
-//! each shard has living entries, with some slack for jobs whose submission took long or whose host
-//! has a slow clock, and looks from the very beginning now and then. So a job that waited for hours
-//! before it got its recording is found at once by the host that gave it, and by others a little later.
-
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! `candidates` reads the list for a claim, `places` remembers from where on.
 
 use futures_util::future::try_join_all;
 use scribed_schemas::id::JobId;
@@ -33,19 +27,17 @@ use super::failure::Failure;
 use super::row::priority_column;
 use crate::store::Backlog;
 
+mod candidates;
+mod places;
+
+pub(super) use candidates::Candidates;
+pub(super) use places::Places;
+
 /// Parts of the open list of each priority: it is spread over the nodes, and its partitions stay
 /// small (a million waiting jobs are some 20 MiB in each). Changing it needs a migration.
 const SHARDS: usize = 4;
-/// Entries of the first read of a shard; mostly the first of them may be claimed.
-const FIRST_ENTRIES: i32 = 8;
-/// Entries of a further read.
-const ENTRIES: i32 = 64;
 /// Entries of one read where all of a shard are read.
 const KEYS: i32 = 2_000;
-/// How much earlier than the first living entry a read begins, in microseconds: 10 minutes.
-const SLACK: i64 = 600_000_000;
-/// Of so many reads of a shard one begins at the very beginning.
-const WHOLE_READS: u32 = 32;
 /// How long a job is left alone that can neither be claimed nor is done, in microseconds: a minute.
 const ASIDE: i64 = 60_000_000;
 
@@ -248,149 +240,6 @@ impl CqlStore {
     }
 }
 
-/// The entries of one priority that may be claimed, oldest first.
-#[derive(Debug)]
-pub(super) struct Candidates {
-    priority: i8,
-    now: Timestamp,
-    shards: Vec<Shard>,
-}
-
-/// What is known of one shard.
-#[derive(Debug)]
-struct Shard {
-    number: i8,
-    /// Entries that may be claimed.
-    awake: VecDeque<Entry>,
-    /// The last entry that was read.
-    after: (i64, i64),
-    /// Entries of the next read.
-    size: i32,
-    /// Whether there may be more behind it.
-    more: bool,
-}
-
-impl Candidates {
-    /// Reads the beginnings of all shards of a priority.
-    pub(super) async fn open(
-        store: &CqlStore,
-        priority: Priority,
-        now: Timestamp,
-    ) -> Result<Self, Failure> {
-        let priority = priority_column(priority);
-        let shards = (0_i8..).take(SHARDS).map(async |number| {
-            let after = (store.places.begin(priority, number), i64::MIN);
-            let mut shard =
-                Shard { number, awake: VecDeque::new(), after, size: FIRST_ENTRIES, more: true };
-            let first = shard.fill(store, priority, now).await?;
-            store.places.note(priority, number, first, now);
-            Ok::<_, Failure>(shard)
-        });
-        Ok(Self { priority, now, shards: try_join_all(shards).await? })
-    }
-
-    /// Takes the oldest entry, or with `among` the first of that shard, counted over those left.
-    pub(super) async fn next(
-        &mut self,
-        store: &CqlStore,
-        among: Option<usize>,
-    ) -> Result<Option<Entry>, Failure> {
-        for shard in &mut self.shards {
-            while shard.awake.is_empty() && shard.more {
-                shard.fill(store, self.priority, self.now).await?;
-            }
-        }
-        self.shards.retain(|shard| !shard.awake.is_empty());
-        let oldest = || {
-            let heads = self.shards.iter().enumerate();
-            let ages = heads.filter_map(|(i, s)| s.awake.front().map(|e| (e.created, e.id, i)));
-            ages.min().map(|(_, _, i)| i)
-        };
-        let chosen = match among {
-            Some(number) if !self.shards.is_empty() => Some(number % self.shards.len()),
-            _ => oldest(),
-        };
-        Ok(chosen.and_then(|i| self.shards.get_mut(i)).and_then(|shard| shard.awake.pop_front()))
-    }
-}
-
-impl Shard {
-    /// Reads on; returns when the first entry that was read was made.
-    async fn fill(
-        &mut self,
-        store: &CqlStore,
-        priority: i8,
-        now: Timestamp,
-    ) -> Result<Option<i64>, Failure> {
-        let (created, id) = self.after;
-        let size = std::mem::replace(&mut self.size, ENTRIES);
-        let values = (priority, self.number, created, id, size);
-        // An entry of which only the hint came back from the dead has nothing else, so all is there.
-        let rows: Vec<(i64, i64, Option<i64>)> =
-            store.db.few(&store.db.say.open_jobs, values).await?;
-        self.more = rows.len() == usize::try_from(size).unwrap_or(usize::MAX);
-        if let Some((created, id, _)) = rows.last() {
-            self.after = (*created, *id);
-        }
-        let first = rows.first().map(|(created, ..)| *created);
-        let awake = rows.into_iter().filter(|(_, _, wake)| wake.unwrap_or(0) <= now.0);
-        let number = self.number;
-        self.awake.extend(awake.map(|(created, id, _)| Entry {
-            priority,
-            shard: number,
-            created,
-            id: JobId(id),
-        }));
-        Ok(first)
-    }
-}
-
-/// From where on each shard has living entries.
-#[derive(Debug, Default)]
-pub(super) struct Places(Mutex<[[Place; SHARDS]; 2]>);
-
-/// From where on one shard has living entries.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    begin: i64,
-    reads: u32,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self { begin: i64::MIN, reads: 0 }
-    }
-}
-
-impl Places {
-    /// Returns after which instant to read.
-    fn begin(&self, priority: i8, shard: i8) -> i64 {
-        self.with(priority, shard, |place| {
-            place.reads = (place.reads + 1) % WHOLE_READS;
-            if place.reads == 0 { i64::MIN } else { place.begin }
-        })
-    }
-
-    /// Notes when the first living entry was made, if there is one.
-    fn note(&self, priority: i8, shard: i8, first: Option<i64>, now: Timestamp) {
-        let begin = first.unwrap_or(now.0).min(now.0).saturating_sub(SLACK);
-        self.with(priority, shard, |place| place.begin = begin);
-    }
-
-    /// Makes sure that an entry will be reached.
-    fn reach(&self, entry: Entry) {
-        self.with(entry.priority, entry.shard, |place| {
-            place.begin = place.begin.min(entry.created.saturating_sub(1));
-        });
-    }
-
-    fn with<T>(&self, priority: i8, shard: i8, look: impl FnOnce(&mut Place) -> T) -> T {
-        let mut places: MutexGuard<'_, _> = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (priority, shard) = (usize::from(priority != 0), usize::from(shard.unsigned_abs()));
-        look(&mut places[priority][shard % SHARDS])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -410,21 +259,5 @@ mod tests {
         }
         assert_eq!(sizes.len(), 4);
         assert!(sizes.values().all(|size| (800..1_200).contains(size)), "{sizes:?}");
-    }
-
-    #[test]
-    fn reads_begin_before_the_first_living_entry_and_whole_now_and_then() {
-        let places = Places::default();
-        assert_eq!(places.begin(1, 2), i64::MIN);
-        places.note(1, 2, Some(5_000 + SLACK), Timestamp(i64::MAX));
-        assert_eq!(places.begin(1, 2), 5_000);
-        assert_eq!(places.begin(1, 3), i64::MIN, "shards do not meet");
-        let entry = Entry { priority: 1, shard: 2, created: 3_000, id: JobId(1) };
-        places.reach(entry);
-        assert_eq!(places.begin(1, 2), 2_999);
-        places.note(1, 2, None, Timestamp(9_000 + SLACK));
-        assert_eq!(places.begin(1, 2), 9_000, "an empty shard begins a while ago");
-        let whole = (0..WHOLE_READS).filter(|_| places.begin(1, 2) == i64::MIN).count();
-        assert_eq!(whole, 1);
     }
 }
