@@ -13,9 +13,12 @@
 use scylla::client::execution_profile::ExecutionProfileHandle;
 use scylla::client::session::Session;
 use scylla::errors::PrepareError;
-use scylla::statement::batch::{Batch, BatchStatement, BatchType};
 use scylla::statement::prepared::PreparedStatement;
-use scylla::statement::unprepared::Statement;
+
+mod batches;
+mod way;
+
+use way::{Way, qualified};
 
 /// How statements are sent; see the module.
 #[derive(Debug, Clone)]
@@ -26,11 +29,6 @@ pub(super) struct Profiles {
     pub(super) change: ExecutionProfileHandle,
     pub(super) scan: ExecutionProfileHandle,
 }
-
-/// Rows of a page of keys, which are short.
-const KEY_PAGE: i32 = 5_000;
-/// Rows of a page of documents.
-const DOCUMENT_PAGE: i32 = 100;
 
 /// Declares the statements: name, how it is sent, text.
 macro_rules! statements {
@@ -64,87 +62,6 @@ macro_rules! statements {
         #[cfg(test)]
         const ALL: &[(&str, Way, &str)] = &[$((stringify!($name), Way::$profile, $text),)+];
     };
-}
-
-impl Statements {
-    /// Returns a chunk, and what its job says of it, as one change of one partition.
-    ///
-    /// Both databases take a condition on static columns beside a plain insert, as long as all is in
-    /// one partition; the condition covers the whole.
-    pub(super) fn put_chunk(&self, profiles: &Profiles) -> Batch {
-        let halves = [&self.save_chunk_count, &self.add_chunk];
-        let halves = halves.map(|half| BatchStatement::PreparedStatement(half.clone()));
-        // One partition needs no log, and a condition makes it atomic anyway.
-        let mut batch = Batch::new_with_statements(BatchType::Unlogged, halves.into());
-        batch.set_execution_profile_handle(Some(profiles.change.clone()));
-        batch
-    }
-}
-
-impl Statements {
-    /// Returns the deletion of some chunks of one job, as one change of one partition; as
-    /// [`put_chunk`](Self::put_chunk).
-    pub(super) fn remove_chunks(&self, profiles: &Profiles, chunks: usize) -> Batch {
-        let touch = BatchStatement::PreparedStatement(self.touch_job.clone());
-        let chunk = BatchStatement::PreparedStatement(self.remove_chunk.clone());
-        let statements = std::iter::once(touch).chain(std::iter::repeat_n(chunk, chunks));
-        let mut batch = Batch::new_with_statements(BatchType::Unlogged, statements.collect());
-        batch.set_execution_profile_handle(Some(profiles.change.clone()));
-        batch
-    }
-}
-
-/// How one statement is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(non_camel_case_types, reason = "named as the fields of the profiles")]
-enum Way {
-    read,
-    agreed,
-    write,
-    change,
-    scan,
-    documents,
-}
-
-impl Way {
-    /// Prepares a statement to be sent this way.
-    async fn prepare(
-        self,
-        session: &Session,
-        profiles: &Profiles,
-        text: String,
-    ) -> Result<PreparedStatement, PrepareError> {
-        let mut statement = session.prepare(Statement::new(text)).await?;
-        let profile = match self {
-            Self::read => &profiles.read,
-            Self::agreed => &profiles.agreed,
-            Self::write => &profiles.write,
-            Self::change => &profiles.change,
-            Self::scan | Self::documents => &profiles.scan,
-        };
-        statement.set_execution_profile_handle(Some(profile.clone()));
-        statement.set_is_idempotent(self != Self::change);
-        // The columns that answer a condition depend on whether it held.
-        statement.set_use_cached_result_metadata(false);
-        statement.set_page_size(if self == Self::documents { DOCUMENT_PAGE } else { KEY_PAGE });
-        Ok(statement)
-    }
-}
-
-/// Words behind which a statement names its table.
-const BEFORE_TABLE: [&str; 3] = ["FROM ", "INTO ", "UPDATE "];
-
-/// Writes the keyspace before the table of a statement.
-///
-/// The id of a prepared statement that leaves it to the connection depends on the connection, so a
-/// node may not know it again (CASSANDRA-15252); Cassandra warns of such statements too.
-fn qualified(text: &str, keyspace: &str) -> String {
-    for before in BEFORE_TABLE {
-        if let Some((start, rest)) = text.split_once(before) {
-            return format!("{start}{before}{keyspace}.{rest}");
-        }
-    }
-    text.to_owned()
 }
 
 const JOB: &str = "SELECT DISTINCT id, owner, name, media, pipeline, options, priority, state, \
@@ -360,119 +277,4 @@ statements! {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::super::schema::MIGRATIONS;
-    use super::*;
-
-    /// Returns the columns of each table's partition key, read from the schema.
-    fn partition_keys() -> BTreeMap<String, Vec<String>> {
-        let mut keys = BTreeMap::new();
-        for table in MIGRATIONS.concat().split("CREATE TABLE IF NOT EXISTS ").skip(1) {
-            let name = table.split_whitespace().next().expect("a name").to_owned();
-            let inline = || {
-                let line = table.lines().find(|line| line.contains("PRIMARY KEY"));
-                line.and_then(|line| line.split_whitespace().next()).expect("a key")
-            };
-            // `id bigint PRIMARY KEY`, or `PRIMARY KEY (a, b)`, or `PRIMARY KEY ((a, b), c)`.
-            let key = table.split_once("PRIMARY KEY (").map(|(_, key)| key);
-            let columns = key.map_or_else(inline, |key| match key.strip_prefix('(') {
-                Some(several) => several.split(')').next().expect("an end"),
-                None => key.split([',', ')']).next().expect("a column"),
-            });
-            let columns = columns.split(',').map(|column| column.trim().to_owned()).collect();
-            keys.insert(name, columns);
-        }
-        keys
-    }
-
-    /// Splits a statement into its words.
-    fn words(text: &str) -> impl Iterator<Item = &str> {
-        text.split([' ', '(', ')', ','])
-    }
-
-    /// Returns the table of a statement.
-    fn table(text: &str) -> Option<&str> {
-        let mut words = words(text);
-        words.find(|word| matches!(*word, "FROM" | "INTO" | "UPDATE"))?;
-        words.next()
-    }
-
-    #[test]
-    fn nothing_is_used_that_only_one_database_has_or_that_scans() {
-        let texts = ALL.iter().map(|(_, _, text)| *text).chain(MIGRATIONS.iter().copied());
-        for text in texts {
-            let upper = text.to_uppercase();
-            for word in [
-                "ALLOW FILTERING",
-                "INDEX",
-                "MATERIALIZED VIEW",
-                "COUNTER",
-                "USING TIMESTAMP",
-                "USING TIMEOUT",
-                "BYPASS CACHE",
-            ] {
-                let without_comments: String =
-                    upper.lines().filter(|line| !line.starts_with("--")).collect();
-                assert!(!without_comments.contains(word), "{word} in {text}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_statement_names_its_keyspace_once_and_keeps_its_words() {
-        for (name, _, text) in ALL {
-            let table = table(text).unwrap_or_else(|| panic!("{name} has no table"));
-            let qualified = qualified(text, "house");
-            assert_eq!(qualified.matches("house.").count(), 1, "{qualified}");
-            assert!(qualified.contains(&format!(" house.{table} ")), "{qualified}");
-            assert_eq!(qualified.replace("house.", ""), *text, "{name}");
-        }
-    }
-
-    #[test]
-    fn every_statement_names_its_whole_partition() {
-        let keys = partition_keys();
-        assert!(keys.len() > 15, "{keys:?}");
-        for (name, _, text) in ALL {
-            let words: Vec<&str> = words(text).collect();
-            let columns = &keys[table(text).unwrap_or_else(|| panic!("{name} has no table"))];
-            for column in columns {
-                let asked = text.contains(&format!("{column} = "));
-                let inserted = text.starts_with("INSERT") && words.contains(&column.as_str());
-                assert!(asked || inserted, "{name} does not name {column}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_conditional_is_sent_as_such() {
-        // A batch is sent as a whole, as a change.
-        let halves = ["add_chunk", "remove_chunk"];
-        for (name, way, text) in ALL.iter().filter(|(name, ..)| !halves.contains(name)) {
-            assert_eq!(text.contains(" IF "), *way == Way::change, "{name}");
-        }
-    }
-
-    #[test]
-    fn rows_that_change_by_condition_are_never_written_without() {
-        let conditional = [
-            "accounts",
-            "account_names",
-            "refresh_families",
-            "api_keys",
-            "media",
-            "jobs",
-            "submissions",
-            "only_jobs",
-            "messages",
-            "consumer_groups",
-            "node_numbers",
-        ];
-        for (name, _, text) in ALL.iter().filter(|(_, way, _)| *way == Way::write) {
-            let table = table(text).filter(|table| conditional.contains(table));
-            assert!(table.is_none(), "{name} writes {table:?} without a condition");
-        }
-    }
-}
+mod tests;
