@@ -7,14 +7,12 @@ use scribed_bus::Bus;
 use scribed_media::{Inbox, MediaStore};
 use scribed_outbound::Outbound;
 use scribed_schemas::audio::MediaFacts;
-use scribed_schemas::id::{AccountId, IdGenerator, JobId};
-use scribed_schemas::job::{Awaits, Job, JobOptions, Priority};
-use scribed_schemas::media::Media;
+use scribed_schemas::id::{IdGenerator, JobId};
+use scribed_schemas::job::Job;
 use scribed_schemas::time::Timestamp;
-use scribed_store::{Deleted, IdempotencyKey, NewJob, Store, Submitted, Supplied, Supply};
+use scribed_store::{Deleted, Store};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
-use tracing::Span;
 
 use crate::calls::Calls;
 use crate::cancel::Attempts;
@@ -23,12 +21,15 @@ use crate::config::Config;
 use crate::courier::Errands;
 use crate::error::{Error, ProbeError, Result};
 use crate::job::Fetches;
-use crate::plan::{CHUNK_LIMIT_SECS, Plans};
+use crate::plan::Plans;
 use crate::publisher::News;
 use crate::pulse::{Loop, Pulse};
 use crate::room::Room;
 use crate::runner::StageRunner;
-use crate::{spans, trace};
+
+mod submission;
+
+pub use submission::{Draft, Submission};
 
 /// Most waiting jobs that are counted.
 const MOST_COUNTED: u32 = 10_000;
@@ -96,44 +97,6 @@ pub(crate) struct Shared {
     pub(crate) probes: Semaphore,
 }
 
-/// A recording that somebody wants transcribed; its bytes are stored already.
-#[derive(Debug, Clone)]
-pub struct Submission {
-    /// Whose it is.
-    pub owner: AccountId,
-    /// Name for people.
-    pub name: String,
-    /// The recording.
-    pub media: Media,
-    /// Pipeline to use; absent: the default one.
-    pub pipeline: Option<String>,
-    /// What was asked for beside.
-    pub options: JobOptions,
-    /// How urgent it is.
-    pub priority: Priority,
-    /// What a probe found.
-    pub facts: Option<MediaFacts>,
-    /// The caller's name for this submission.
-    pub idempotency: Option<IdempotencyKey>,
-    /// Refuse when the owner has a job that is not done.
-    pub one_active: bool,
-}
-
-/// A job whose recording is still to come.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// Whose it is.
-    pub owner: AccountId,
-    /// Name for people.
-    pub name: String,
-    /// What was asked for beside.
-    pub options: JobOptions,
-    /// What it waits for beside its recording.
-    pub awaits: Awaits,
-    /// The caller's name for this submission.
-    pub idempotency: Option<IdempotencyKey>,
-}
-
 impl Engine {
     /// Makes an engine; nothing runs before [`run`](Self::run).
     pub fn new(parts: Parts) -> Self {
@@ -153,104 +116,6 @@ impl Engine {
             parts,
         };
         Self { shared: Arc::new(shared) }
-    }
-
-    /// Makes a job of a stored recording. Durable when it returns.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchPipeline`], or the store's.
-    ///
-    /// # Cancel safety
-    /// A dropped call may have made the job or not; the same idempotency key finds out.
-    pub async fn submit(&self, submission: Submission) -> Result<Submitted> {
-        let Submission { owner, name, media, pipeline, options, priority, facts, .. } = submission;
-        let plan = self.plans().plan(pipeline.as_deref())?;
-        let trace = options.trace.or_else(|| trace::traceparent(&Span::current()));
-        let options = JobOptions { trace, ..options };
-        let now = self.now();
-        crate::orphans::in_time(self, &media, now)?;
-        let job = NewJob {
-            id: JobId(self.new_id()),
-            owner,
-            name,
-            media: Some(media),
-            awaits: Awaits::default(),
-            pipeline: plan.name.clone(),
-            options,
-            priority,
-            facts,
-            chunk_limit_secs: CHUNK_LIMIT_SECS,
-            idempotency: submission.idempotency,
-            one_active: submission.one_active,
-            announced: self.publishes(),
-            now,
-        };
-        self.make(job).await
-    }
-
-    /// Makes a job that waits for its recording, for the order to work on it, or for both; see
-    /// [`supply`](Self::supply). Durable when it returns.
-    ///
-    /// # Errors
-    /// The store's.
-    ///
-    /// # Cancel safety
-    /// A dropped call may have made the job or not; the same idempotency key finds out.
-    pub async fn draft(&self, draft: Draft) -> Result<Submitted> {
-        let Draft { owner, name, options, awaits, idempotency } = draft;
-        let plan = self.plans().plan(None)?;
-        let trace = options.trace.or_else(|| trace::traceparent(&Span::current()));
-        let job = NewJob {
-            id: JobId(self.new_id()),
-            owner,
-            name,
-            media: None,
-            awaits: Awaits { media: true, ..awaits },
-            pipeline: plan.name.clone(),
-            options: JobOptions { trace, ..options },
-            priority: Priority::default(),
-            facts: None,
-            chunk_limit_secs: CHUNK_LIMIT_SECS,
-            idempotency,
-            one_active: false,
-            announced: self.publishes(),
-            now: self.now(),
-        };
-        self.make(job).await
-    }
-
-    /// Gives a job something that it waits for; when it waits for nothing more it is worked on in turn.
-    ///
-    /// # Errors
-    /// The store's; `NotFound` when there is no such job.
-    ///
-    /// # Cancel safety
-    /// A dropped call may have given it or not; a repeat is safe.
-    pub async fn supply(&self, job: JobId, supply: Supply) -> Result<Supplied> {
-        let now = self.now();
-        if let Supply::Media { media, .. } = &supply {
-            crate::orphans::in_time(self, media, now)?;
-        }
-        let supplied = self.store().supply(job, supply, now).await?;
-        if matches!(supplied, Supplied::Changed(_)) {
-            self.shared.work.notify_one();
-            self.has_news(job);
-        }
-        Ok(supplied)
-    }
-
-    async fn make(&self, job: NewJob) -> Result<Submitted> {
-        let submitted = self.store().submit(job).await?;
-        self.shared.work.notify_one();
-        match &submitted {
-            Submitted::Created(job) => {
-                spans::about(job.id);
-                self.has_news(job.id);
-            }
-            Submitted::Existing(job) => spans::about(job.id),
-            Submitted::Conflict | Submitted::ActiveJob(_) => {}
-        }
-        Ok(submitted)
     }
 
     /// Cancels a job and stops the work on it at once; `None` when it was terminal before.
