@@ -21,6 +21,8 @@ use super::rebalance::Client;
 const WAITING: usize = 2;
 /// How often a handover looks whether there is room for it.
 const LOOK: Duration = Duration::from_millis(10);
+/// Pause before a commit that the group refused amid a rebalance is sent again.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// Offsets to commit, by partition.
 type Commits = Vec<(i32, i64)>;
@@ -35,8 +37,8 @@ pub(super) struct Committer {
 #[derive(Debug)]
 struct Task {
     commits: Commits,
-    /// Who waits for the end; nobody: the membership is told.
-    answer: Option<mpsc::Sender<Result<(), String>>>,
+    /// Who waits for the end, and until when; nobody: the membership is told.
+    answer: Option<(mpsc::Sender<Result<(), String>>, Instant)>,
 }
 
 impl Committer {
@@ -61,14 +63,15 @@ impl Committer {
         }
     }
 
-    /// Commits and waits for the answer, but not longer than `limit`.
+    /// Commits and waits for the answer, but not longer than `limit`. There is no later commit to make
+    /// up for this one, so it is repeated where a rebalance of the group is all that stops it.
     pub(super) fn commit(&self, commits: Commits, limit: Duration) -> Result<(), String> {
         if commits.is_empty() {
             return Ok(());
         }
         let (begun, late) = (Instant::now(), || format!("no answer within {} s", limit.as_secs()));
         let (answer, answered) = mpsc::channel();
-        let mut task = Task { commits, answer: Some(answer) };
+        let mut task = Task { commits, answer: Some((answer, begun + limit)) };
         while let Err(refused) = self.tasks.try_send(task) {
             if begun.elapsed() >= limit {
                 return Err(late());
@@ -96,15 +99,28 @@ impl Committer {
 fn work(client: &Client, membership: &Membership, waiting: &Receiver<Task>) {
     for Task { commits, answer } in waiting {
         let offsets = offsets(&membership.broker_topic, &commits);
-        let result = offsets.and_then(|offsets| client.commit(&offsets, CommitMode::Sync));
-        if let Some(answer) = answer {
+        if let Some((answer, until)) = answer {
+            let result = offsets.and_then(|offsets| commit_until(client, &offsets, until));
             if answer.send(result.map_err(|error| news::words(&error))).is_err() {
                 tracing::debug!(topic = membership.topic, "a commit ended past its limit");
             }
         } else {
+            let result = offsets.and_then(|offsets| client.commit(&offsets, CommitMode::Sync));
             let confirmed = tell(membership, result).then_some(&commits[..]);
             membership.commit_ended(confirmed);
         }
+    }
+}
+
+/// Commits, again and again while the group rebalances.
+fn commit_until(client: &Client, offsets: &TopicPartitionList, until: Instant) -> KafkaResult<()> {
+    loop {
+        let result = client.commit(offsets, CommitMode::Sync);
+        let is_worth_it = result.as_ref().is_err_and(is_rebalancing);
+        if !is_worth_it || Instant::now() + SETTLE >= until {
+            return result;
+        }
+        thread::sleep(SETTLE);
     }
 }
 
@@ -112,12 +128,17 @@ fn work(client: &Client, membership: &Membership, waiting: &Receiver<Task>) {
 fn tell(membership: &Membership, result: KafkaResult<()>) -> bool {
     let Err(error) = result else { return true };
     let (topic, words) = (&membership.topic, news::words(&error));
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::RebalanceInProgress) {
+    if is_rebalancing(&error) {
         tracing::debug!(topic, error = words, "a commit waits for the group");
     } else {
         tracing::warn!(topic, error = words, "a commit failed; it is repeated");
     }
     false
+}
+
+/// Returns whether a member may commit once its group has agreed who has what.
+fn is_rebalancing(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::RebalanceInProgress)
 }
 
 fn offsets(topic: &str, commits: &[(i32, i64)]) -> Result<TopicPartitionList, KafkaError> {
