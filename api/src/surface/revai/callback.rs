@@ -8,11 +8,12 @@
 //! The vendor shows the former again with the job, to its owner, and the latter never; and so does this.
 //! It takes the header `Authorization` alone; here others may be sent too, but none that HTTP or the call
 //! itself needs.
+//!
+//! An address may name a user and a password, as the vendor's may; the call then says them.
 
 use std::collections::BTreeMap;
 
-use http::{HeaderName, HeaderValue};
-use scribed_engine::Outbound;
+use scribed_engine::{Outbound, check_header};
 use scribed_schemas::callback::{Callback, CallbackStyle};
 use scribed_schemas::job::JobOptions;
 use serde_json::{Map, Value};
@@ -31,33 +32,6 @@ const HEADERS: &str = "notification_config.auth_headers";
 const LONGEST_URL: usize = 1024;
 /// Most headers of one call.
 const MOST_HEADERS: usize = 8;
-/// Longest name and longest value of a header, in bytes.
-const LONGEST_NAME: usize = 100;
-const LONGEST_VALUE: usize = 4096;
-/// Headers that HTTP or the call itself needs.
-const RESERVED: &[&str] = &[
-    "accept",
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "date",
-    "expect",
-    "forwarded",
-    "host",
-    "keep-alive",
-    "te",
-    "traceparent",
-    "tracestate",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-];
-/// Beginnings of such headers.
-const RESERVED_BEGINNINGS: &[&str] = &["proxy-", "webhook-", "x-forwarded-"];
 
 /// Somebody to be called, and how a submission said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +108,7 @@ fn config<'a>(
 fn check_url(parameter: &str, url: &str, outbound: &Outbound, faults: &mut Parameters) {
     if url.chars().count() > LONGEST_URL {
         faults.fault(parameter, format!("The max length for {parameter} is {LONGEST_URL}"));
-    } else if let Err(error) = outbound.check(url) {
+    } else if let Err(error) = outbound.check_call(url) {
         let what = error.kind;
         let between = if error.detail.is_empty() { "" } else { ": " };
         let detail = error.detail;
@@ -170,34 +144,11 @@ fn headers(config: &Map<String, Value>, faults: &mut Parameters) -> BTreeMap<Str
     headers
 }
 
-/// Reads one header; an error does not repeat its value, which is a secret.
+/// Reads one header; an error repeats neither its name, which may be none, nor its value, a secret.
 fn header(name: &str, value: &Value) -> Result<(String, String), String> {
-    let parsed = HeaderName::from_bytes(name.as_bytes()).ok();
-    let name = parsed.filter(|name| name.as_str().len() <= LONGEST_NAME);
-    let name = name.ok_or_else(|| {
-        format!("The name of a header must be a token of at most {LONGEST_NAME} characters")
-    })?;
-    let name = name.as_str();
-    let is_reserved = RESERVED.contains(&name)
-        || RESERVED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
-    if is_reserved {
-        return Err(format!("The header {name} cannot be chosen"));
-    }
-    let value = value.as_str().filter(|value| is_value(value)).ok_or_else(|| {
-        format!(
-            "The value of the header {name} must be a text of 1 to {LONGEST_VALUE} visible \
-             characters of ASCII and blanks between them"
-        )
-    })?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-/// Returns whether a text may be the value of a header as it is.
-fn is_value(text: &str) -> bool {
-    (1..=LONGEST_VALUE).contains(&text.len())
-        && text.trim() == text
-        && text.is_ascii()
-        && HeaderValue::from_str(text).is_ok()
+    let value = value.as_str().ok_or("The value of a header must be a text")?;
+    check_header(name, value).map_err(|why| format!("A header cannot be sent: {why}"))?;
+    Ok((name.to_ascii_lowercase(), value.to_owned()))
 }
 
 #[cfg(test)]
@@ -238,6 +189,10 @@ mod tests {
         assert_eq!(shown(&options).as_deref(), Some(url));
         let callback = options.callback.expect("it is there");
         assert_eq!((callback.url.as_str(), callback.style), (url, CallbackStyle::RevaiV1));
+
+        let with_user = "https://me:geheim@example.org/";
+        let options = told(json!({ "callback_url": with_user }));
+        assert_eq!(options.callback.expect("it is there").url, with_user);
 
         let headers = json!({"Authorization": "Bearer abc", "X-Desk": "7 b"});
         let config = json!({"url": url, "auth_headers": headers});
@@ -280,7 +235,7 @@ mod tests {
             "ftp://example.org/",
             "http://10.0.0.1/done",
             "http://example.org:22/",
-            "https://me:geheim@example.org/",
+            "https://me:geheim@10.0.0.1/",
             "done",
             &format!("https://example.org/{}", "a".repeat(LONGEST_URL)),
         ] {
@@ -313,22 +268,10 @@ mod tests {
             json!(["geheim"]),
             json!(many),
             json!({"Host": "geheim"}),
-            json!({"content-length": "geheim"}),
-            json!({"Transfer-Encoding": "geheim"}),
-            json!({"Proxy-Authorization": "geheim"}),
             json!({"webhook-signature": "geheim"}),
             json!({"": "geheim"}),
-            json!({"x y": "geheim"}),
-            json!({"x:": "geheim"}),
-            json!({"x\r\nhost": "geheim"}),
-            json!({"é": "geheim"}),
-            json!({("x".repeat(LONGEST_NAME + 1)): "geheim"}),
-            json!({"x": ""}),
             json!({"x": " geheim"}),
             json!({"x": "geheim\r\nhost: b"}),
-            json!({"x": "gehe\u{0}im"}),
-            json!({"x": "geheim é"}),
-            json!({"x": "geheim".repeat(LONGEST_VALUE)}),
             json!({"x": 7}),
             json!({"x": null}),
             json!({"Authorization": "geheim a", "authorization": "geheim b"}),
