@@ -5,9 +5,9 @@
 
 use std::process::Command;
 
-use scribed_tests::host::{Host, give};
 use scribed_tests::{Setup, audio, build};
 
+use crate::desk;
 use crate::installed::{self, skipped};
 
 /// The password of every account of the harness.
@@ -21,17 +21,14 @@ fn the_client_of_the_package_index_works_with_files_and_urls() {
         Ok(python) => python,
         Err(why) => return skipped("cielo24 1.0.15", &why),
     };
-    let host = Host::start(|stream, _| {
-        let file = std::fs::read(audio::recording("02").0)?;
-        give(stream, &file, file.len())
-    });
+    let host = desk::start();
     let daemon = host.allowed(Setup::default()).start();
     let name = daemon.client().username();
     let key = daemon.program().run(["account", "api-key", "create", &name]).code(0);
     let mut command = Command::new(python);
     command.env("PYTHONDONTWRITEBYTECODE", "1").arg(files.join("client.py"));
     command.args([daemon.base(), &name, PASSWORD, key.out.trim()]);
-    command.arg(audio::recording("02").0).arg(host.url("/02.wav"));
+    command.arg(audio::recording("02").0).arg(host.url(desk::RECORDING));
     if let Err(said) = installed::ran(&mut command) {
         panic!("{said}\n{}", daemon.log());
     }

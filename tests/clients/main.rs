@@ -8,6 +8,8 @@
 
 /// Clients of cielo24.
 mod cielo24;
+/// Whose recordings they are.
+mod desk;
 /// Clients from package registries, installed once.
 mod installed;
 /// Whoever is called when a job has ended.

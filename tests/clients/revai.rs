@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scribed_tests::host::{Host, give};
 use scribed_tests::{Setup, audio, build};
 
+use crate::desk;
 use crate::installed::{self, skipped};
 
 /// The forms of the surface.
@@ -19,15 +19,12 @@ fn files() -> PathBuf {
 /// Runs a program that drives a client, on an account of its own.
 #[track_caller]
 fn drive(command: &mut Command, prefix: &str) {
-    let host = Host::start(|stream, _| {
-        let file = std::fs::read(audio::recording("02").0)?;
-        give(stream, &file, file.len())
-    });
+    let host = desk::start();
     let daemon = host.allowed(Setup::default()).start();
     let name = daemon.client().username();
     let key = daemon.program().run(["account", "api-key", "create", &name]).code(0);
     let arguments = [daemon.base(), key.out.trim(), prefix];
-    command.args(arguments).arg(audio::recording("02").0).arg(host.url("/02.wav"));
+    command.args(arguments).arg(audio::recording("02").0).arg(host.url(desk::RECORDING));
     if let Err(said) = installed::ran(command) {
         panic!("{prefix}: {said}");
     }

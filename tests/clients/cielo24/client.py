@@ -1,8 +1,11 @@
 """The client of the package index, unmodified, against a daemon: arguments are URL, user name, password,
 API key, recording, URL of the same recording."""
 
+import json
 import sys
 import time
+from urllib.parse import quote
+from urllib.request import urlopen
 
 from cielo24.actions import Actions
 from cielo24.enums import CaptionFormat, Fidelity, JobStatus, Language, Priority
@@ -32,6 +35,16 @@ def ended(token, job):
     while (seen := actions.get_job_info(token, job))["JobStatus"] == str(JobStatus.IN_PROCESS):
         time.sleep(0.1)
     return seen
+
+
+def heard(job):
+    """Waits for the call that tells of a job."""
+    while True:
+        with urlopen(url.replace("/02.wav", "/heard"), timeout=60) as answer:
+            for call in json.load(answer):
+                if f"job={job}&" in call["query"]:
+                    return call
+        time.sleep(0.1)
 
 
 # Every way to log in.
@@ -72,7 +85,7 @@ task = actions.perform_transcription(
     job,
     Fidelity.PREMIUM,
     Priority.PRIORITY,
-    callback_url=url + "?job={job_id}&desk={desk}",
+    callback_url=url.replace("/02.wav", "/done?job={job_id}&desk={desk}&version={elementlist_version}"),
     turnaround_hours=36,
     target_language=Language.ENGLISH,
     options=options,
@@ -97,6 +110,9 @@ refused("INVALID_OPTION", lambda: actions.get_caption(token, job, "SRT", Caption
 
 (version,) = actions.get_list_of_element_lists(token, job)
 elements = actions.get_element_list(token, job, version["version"])
+call = heard(job)
+assert call["method"] == "GET" and call["body"] == "", call
+assert call["query"] == f"job={job}&desk=4&version={quote(version['version'])}", call
 first = elements["segments"][0]["sequences"][0]["tokens"][0]
 assert first["type"] == "word" and first["end_time"] > first["start_time"], first
 

@@ -34,6 +34,18 @@ async function ended(rev, id) {
   }
 }
 
+// Waits for the call that tells of a job, and returns it with what it says of the job.
+async function heard(id) {
+  for (;;) {
+    const calls = await (await fetch(recordingUrl.replace("/02.wav", "/heard"))).json();
+    for (const call of calls) {
+      const said = JSON.parse(call.body).job;
+      if (said.id === id) return [call, said];
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 async function main() {
   const rev = client(key);
   // Sent in pieces, without a length.
@@ -95,8 +107,12 @@ async function main() {
     assert.deepStrictEqual(Object.keys(why.parameters), [name]);
   }
   for (const one of [followed, told]) {
-    await ended(rev, one.id);
+    const job = await ended(rev, one.id);
     assert.strictEqual(await rev.getTranscriptText(one.id), text);
+    const [call, said] = await heard(one.id);
+    assert.deepStrictEqual(said, job);
+    assert.deepStrictEqual([call.method, call.query], ["POST", "token=x"]);
+    assert.strictEqual(call.headers.authorization, one === told ? "Bearer x" : undefined);
   }
 
   const second = await rev.submitJobAudioData(data, "b.wav");

@@ -5,9 +5,10 @@ import json
 import sys
 import time
 
+import requests
 from requests.exceptions import HTTPError
 from rev_ai import apiclient
-from rev_ai.models import CaptionType, CustomerUrlData, JobStatus
+from rev_ai.models import CaptionType, CustomerUrlData, Job, JobStatus
 
 base, key, prefix, recording, url = sys.argv[1:]
 
@@ -26,6 +27,16 @@ def refused(status, call):
         assert error.response.status_code == status, error
         return json.loads(error.response.content)
     raise AssertionError(f"{status} was expected")
+
+
+def heard(job):
+    """Waits for the call that tells of a job, and returns it with what it says of the job."""
+    while True:
+        for call in requests.get(url.replace("/02.wav", "/heard"), timeout=60).json():
+            said = json.loads(call["body"])["job"]
+            if said["id"] == job.id:
+                return call, said
+        time.sleep(0.1)
 
 
 rev = client(key)
@@ -108,6 +119,11 @@ for one in (followed, told):
     while rev.get_job_details(one.id).status == JobStatus.IN_PROGRESS:
         time.sleep(0.1)
     assert rev.get_transcript_text(one.id) == text
+    call, said = heard(one)
+    assert call["method"] == "POST" and call["query"] == "token=x", call
+    assert Job.from_json(said).__dict__ == rev.get_job_details(one.id).__dict__, said
+    assert said["status"] == "transcribed", said
+    assert call["headers"].get("authorization") == ("Bearer x" if one is told else None), call
 
 plain = rev.submit_job_local_file(recording, skip_punctuation=True)
 early = refused(409, lambda: rev.get_transcript_text(plain.id))
