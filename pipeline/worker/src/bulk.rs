@@ -24,6 +24,13 @@ pub(crate) fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
 
 /// Reads a sealed file of at most `longest` bytes.
 pub(crate) fn open(file: &impl AsFd, longest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; measured(file, longest)?];
+    read(file, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Returns how many bytes a sealed file has, which are at most `longest`.
+fn measured(file: &impl AsFd, longest: u64) -> io::Result<usize> {
     let refuse = |why: String| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     // Other files know no seals at all.
     if !fcntl_get_seals(file).is_ok_and(|found| found.contains(seals())) {
@@ -33,26 +40,27 @@ pub(crate) fn open(file: &impl AsFd, longest: u64) -> io::Result<Vec<u8>> {
     let Some(length) = u64::try_from(length).ok().filter(|length| *length <= longest) else {
         return refuse(format!("{length} bytes of bulk, where {longest} are the most"));
     };
-    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-    File::from(file.as_fd().try_clone_to_owned()?).read_exact_at(&mut bytes, 0)?;
-    Ok(bytes)
+    usize::try_from(length).map_err(io::Error::other)
 }
 
-/// Makes a sealed file of samples.
+fn read(file: &impl AsFd, bytes: &mut [u8]) -> io::Result<()> {
+    File::from(file.as_fd().try_clone_to_owned()?).read_exact_at(bytes, 0)
+}
+
+/// Makes a sealed file of samples, in the order of bytes of this machine, which has both ends.
 pub(crate) fn seal_samples(samples: &[f32]) -> io::Result<OwnedFd> {
-    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    seal(&bytes)
+    seal(bytemuck::cast_slice(samples))
 }
 
 /// Reads a sealed file of at most `most` samples; each is a number.
 pub(crate) fn open_samples(file: &impl AsFd, most: usize) -> io::Result<Vec<f32>> {
     let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()));
-    let bytes = open(file, (most * SAMPLE) as u64)?;
-    let (samples, rest) = bytes.as_chunks::<SAMPLE>();
-    if !rest.is_empty() {
+    let length = measured(file, (most * SAMPLE) as u64)?;
+    if length % SAMPLE != 0 {
         return refuse("samples end in the middle of one");
     }
-    let samples: Vec<f32> = samples.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let mut samples = vec![0.0; length / SAMPLE];
+    read(file, bytemuck::cast_slice_mut(&mut samples))?;
     if samples.iter().all(|sample| sample.is_finite()) {
         Ok(samples)
     } else {
