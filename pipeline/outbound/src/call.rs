@@ -294,7 +294,8 @@ mod tests {
         ] {
             assert!(check_header(name, "a").is_err(), "{name}");
         }
-        for value in ["", " a", "a\r\nHost: other", "a\u{0}", "é", &"a".repeat(LONGEST_VALUE + 1)] {
+        for value in ["", " a", "a\r\nHost: other", "a\u{0}", "é", &"a".repeat(LONGEST_VALUE + 1)]
+        {
             assert!(check_header("x", value).is_err(), "{value}");
         }
     }
