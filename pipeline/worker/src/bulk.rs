@@ -59,7 +59,7 @@ pub(crate) fn open_samples(file: &impl AsFd, most: usize) -> io::Result<Vec<f32>
     if length % SAMPLE != 0 {
         return refuse("samples end in the middle of one");
     }
-    let mut samples = vec![0.0; length / SAMPLE];
+    let mut samples = vec![0.0_f32; length / SAMPLE];
     read(file, bytemuck::cast_slice_mut(&mut samples))?;
     if samples.iter().all(|sample| sample.is_finite()) {
         Ok(samples)

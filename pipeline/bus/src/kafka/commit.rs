@@ -21,7 +21,7 @@ use super::rebalance::Client;
 const WAITING: usize = 2;
 /// How often a handover looks whether there is room for it.
 const LOOK: Duration = Duration::from_millis(10);
-/// Pause before a commit that the group refused amid a rebalance is sent again.
+/// Pause before a commit that a rebalance stood in the way of is sent again.
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// Offsets to commit, by partition.
@@ -136,9 +136,14 @@ fn tell(membership: &Membership, result: KafkaResult<()>) -> bool {
     false
 }
 
-/// Returns whether a member may commit once its group has agreed who has what.
+/// Returns whether a rebalance is all that stood in the way.
+///
+/// A broker answers a connection in order, so a commit that was sent behind a member's request to join
+/// waits until the group has agreed who has what, and then names a generation that is over. What is ours
+/// is given to nobody before we let it go, so the same may be committed in the next generation.
 fn is_rebalancing(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::RebalanceInProgress)
+    use RDKafkaErrorCode::{IllegalGeneration, RebalanceInProgress};
+    matches!(error.rdkafka_error_code(), Some(IllegalGeneration | RebalanceInProgress))
 }
 
 fn offsets(topic: &str, commits: &[(i32, i64)]) -> Result<TopicPartitionList, KafkaError> {

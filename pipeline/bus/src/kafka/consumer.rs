@@ -12,11 +12,11 @@ use super::membership::Membership;
 use crate::{Consumer, Delivery, Result};
 
 /// How long a dropped consumer is waited for. Closing a client may hang when brokers are away.
-const LEAVE: Duration = Duration::from_secs(10);
+const LEAVE: Duration = Duration::from_secs(15);
 
 /// A member of a group on Kafka.
 ///
-/// Dropping it commits what is done, leaves the group, and waits for that at most 10 s.
+/// Dropping it commits what is done, leaves the group, and waits for that at most 15 s.
 #[derive(Debug)]
 pub(super) struct KafkaConsumer {
     membership: Arc<Membership>,

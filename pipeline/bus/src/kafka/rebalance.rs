@@ -25,6 +25,9 @@ pub(super) type Client = BaseConsumer<Context>;
 /// How long a lost partition waits for the commit of what is done in it. Nothing is polled meanwhile.
 const HANDOVER: Duration = Duration::from_secs(2);
 
+/// How long the end waits until nobody else has the client any more.
+const LET_GO: Duration = Duration::from_secs(2);
+
 /// Serves the callbacks of a client.
 pub(super) struct Context {
     membership: Arc<Membership>,
@@ -113,7 +116,7 @@ impl Context {
                 "left without the last commit; finished events come again"
             );
         }
-        committer.end(limit);
+        committer.end(LET_GO);
     }
 
     /// Returns whether a callback ran since the last call.

@@ -4,7 +4,7 @@
 //!  spawn ─► turn: poll the client ─► take records where there is room ─► commit if due ─► park ─┐
 //!             ▲                                                                                 │
 //!             └────── woken by the client's queues, an acknowledgement, room, or 100 ms ◄───────┘
-//!  leave ─► commit what is done (2 s) ─► close the client, which leaves the group
+//!  leave ─► commit what is done (8 s) ─► close the client, which leaves the group
 //! ```
 //!
 //! Nobody's work runs in it, so the client is always polled: however long jobs take, they cost no
@@ -34,8 +34,9 @@ const COMMIT_EVERY: Duration = Duration::from_millis(100);
 const BATCH: usize = 512;
 /// The same after a commit that failed.
 const COMMIT_AGAIN: Duration = Duration::from_secs(1);
-/// How long leaving waits for its commit.
-const LAST_COMMIT: Duration = Duration::from_secs(2);
+/// How long leaving waits for its commit: amid a rebalance the answer comes once all members have heard
+/// of it, which is at their next heartbeats, three seconds apart; and twice if another one follows.
+const LAST_COMMIT: Duration = Duration::from_secs(8);
 
 /// Joins the group and serves the membership in a thread of its own.
 ///
