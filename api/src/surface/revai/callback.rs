@@ -144,11 +144,15 @@ fn headers(config: &Map<String, Value>, faults: &mut Parameters) -> BTreeMap<Str
     headers
 }
 
-/// Reads one header; an error repeats neither its name, which may be none, nor its value, a secret.
+/// Reads one header; an error does not repeat its value, which is a secret.
 fn header(name: &str, value: &Value) -> Result<(String, String), String> {
-    let value = value.as_str().ok_or("The value of a header must be a text")?;
-    check_header(name, value).map_err(|why| format!("A header cannot be sent: {why}"))?;
-    Ok((name.to_ascii_lowercase(), value.to_owned()))
+    let name = name.to_ascii_lowercase();
+    // What is no name may be anything.
+    let is_shown = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let what = if is_shown { format!("The header {name}") } else { "A header".to_owned() };
+    let value = value.as_str().ok_or_else(|| format!("{what} cannot be sent: it is no text"))?;
+    check_header(&name, value).map_err(|why| format!("{what} cannot be sent: {why}"))?;
+    Ok((name, value.to_owned()))
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ async fn a_callback_that_cannot_be_made_is_refused_by_the_name_of_its_parameter(
         (
             json!({"notification_config": {"url": outside, "auth_headers": {"Host": "geheim"}}}),
             "notification_config.auth_headers",
-            "The header host cannot be chosen",
+            "The header host cannot be sent: it belongs to the connection",
         ),
         (json!({"delete_after_seconds": 2_592_001}), "delete_after_seconds", "2592000"),
         (json!({"filter_profanity": true, "language": "de"}), "filter_profanity", "English"),
