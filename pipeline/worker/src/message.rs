@@ -25,6 +25,8 @@ use scribed_schemas::chunk::ChunkMap;
 use scribed_schemas::id::JobId;
 use scribed_schemas::transcript::Segments;
 use serde::{Deserialize, Serialize};
+use tracing::Level;
+use tracing::level_filters::LevelFilter;
 
 use crate::limits::Limits;
 
@@ -66,6 +68,8 @@ pub(crate) struct Setup {
     pub(crate) warm: Vec<StageCall>,
     /// What it may not pass.
     pub(crate) limits: Limits,
+    /// The least severe lines of its log that are wanted; none wants nothing.
+    pub(crate) level: Option<LogLevel>,
 }
 
 /// What a session does.
@@ -168,4 +172,35 @@ pub(crate) enum LogLevel {
     Info,
     Debug,
     Trace,
+}
+
+impl LogLevel {
+    /// Returns the least severe level that our own log may hold; none where it holds nothing.
+    pub(crate) fn of_our_log() -> Option<Self> {
+        LevelFilter::current().into_level().map(Self::from)
+    }
+}
+
+impl From<Level> for LogLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::ERROR => Self::Error,
+            Level::WARN => Self::Warn,
+            Level::INFO => Self::Info,
+            Level::DEBUG => Self::Debug,
+            Level::TRACE => Self::Trace,
+        }
+    }
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+            LogLevel::Trace => Self::TRACE,
+        }
+    }
 }

@@ -14,7 +14,7 @@ use scribed_schemas::id::JobId;
 use tokio::net::UnixDatagram;
 use tokio::sync::{mpsc, watch};
 
-use crate::message::{Loaded, SessionId, Setup, ToWorker, Work};
+use crate::message::{Loaded, LogLevel, SessionId, Setup, ToWorker, Work};
 use crate::nursery::{Child, Nursery, Program};
 use crate::packet::{self, Packet};
 
@@ -124,7 +124,8 @@ impl Process {
         // Dropped with the task when the worker ends before it is ready.
         tokio::spawn(Arc::clone(&shared).hear(ready));
         let mut process = Self { shared, loaded: Loaded::default() };
-        process.send(ToWorker::Setup(setup)).await;
+        let level = LogLevel::of_our_log();
+        process.send(ToWorker::Setup(Setup { level, ..setup })).await;
         match tokio::time::timeout(patience, first.recv()).await {
             Ok(Some(Ok(loaded))) => {
                 process.loaded = loaded;

@@ -73,6 +73,7 @@ impl Workers {
                 pins: search.pins.clone(),
                 warm: warm.remove(&name).unwrap_or_default(),
                 limits: Limits::default(),
+                level: None,
             };
             let plan = Plan {
                 setup,
@@ -316,6 +317,7 @@ pub async fn describe(
         pins: search.pins.clone(),
         warm: opened,
         limits: Limits::default(),
+        level: None,
     };
     let nursery = Nursery::start();
     let nursery = nursery.map_err(|error| unstarted("worker", StartError::Spawn(error)))?;

@@ -52,7 +52,8 @@ pub fn serve(socket: OwnedFd, parent: u32) -> io::Result<()> {
     let Some(setup) = first(&socket)? else { return Ok(()) };
     let (outgoing, to_send) = mpsc::unbounded_channel();
     // A second subscriber is a test's own.
-    drop(tracing_subscriber::registry().with(log::Forward::new(outgoing.clone())).try_init());
+    let log = log::Forward::new(outgoing.clone(), setup.level);
+    drop(tracing_subscriber::registry().with(log).try_init());
     // A runtime needs sockets of its own, which cannot be had once the door is closed. It starts no thread.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ready = prepare(&setup);

@@ -5,6 +5,7 @@ use std::fmt;
 use scribed_plugin_host::{HostContext, Level};
 use scribed_schemas::id::JobId;
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
@@ -12,34 +13,37 @@ use tracing_subscriber::layer::Context;
 use super::{Outgoing, say};
 use crate::message::{FromWorker, LogLevel};
 
-/// Sends each line to the daemon.
+/// Sends each line that the daemon wants to it.
+///
+/// A recogniser may have a line to say for each token; on its way to a log that does not hold it, each would
+/// wake this process and the daemon.
 #[derive(Debug)]
 pub(super) struct Forward {
     outgoing: Outgoing,
+    level: LevelFilter,
 }
 
 impl Forward {
-    pub(super) const fn new(outgoing: Outgoing) -> Self {
-        Self { outgoing }
+    /// `level` is the least severe that is wanted.
+    pub(super) fn new(outgoing: Outgoing, level: Option<LogLevel>) -> Self {
+        Self { outgoing, level: level.map_or(LevelFilter::OFF, LevelFilter::from) }
     }
 }
 
 impl<S: Subscriber> Layer<S> for Forward {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         // What the runtime tells of itself is nobody's business.
-        metadata.target().starts_with("scribed")
+        *metadata.level() <= self.level && metadata.target().starts_with("scribed")
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.level)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut line = Line::default();
         event.record(&mut line);
-        let level = match *event.metadata().level() {
-            tracing::Level::ERROR => LogLevel::Error,
-            tracing::Level::WARN => LogLevel::Warn,
-            tracing::Level::INFO => LogLevel::Info,
-            tracing::Level::DEBUG => LogLevel::Debug,
-            tracing::Level::TRACE => LogLevel::Trace,
-        };
+        let level = LogLevel::from(*event.metadata().level());
         let Line { job, stage, message, rest } = line;
         say(&self.outgoing, FromWorker::Log { job, stage, level, message: message + &rest });
     }
@@ -109,4 +113,36 @@ impl HostContext for Stage {
     }
 
     fn report(&self, _topic: &str, _json: &str) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+    use tracing_subscriber::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn sent(level: Option<LogLevel>) -> Vec<String> {
+        let (outgoing, mut to_send) = mpsc::unbounded_channel();
+        let log = tracing_subscriber::registry().with(Forward::new(outgoing, level));
+        tracing::subscriber::with_default(log, || {
+            tracing::error!("broken");
+            tracing::info!(count = 2, "ready");
+            tracing::trace!("a token");
+        });
+        let lines = std::iter::from_fn(|| to_send.try_recv().ok());
+        let message = |packet: crate::packet::Packet<FromWorker>| match packet.message {
+            FromWorker::Log { message, .. } => message,
+            other => panic!("{other:?}"),
+        };
+        lines.map(message).collect()
+    }
+
+    #[test]
+    fn only_lines_that_are_wanted_are_sent() {
+        assert_eq!(sent(Some(LogLevel::Trace)), ["broken", "ready count=2", "a token"]);
+        assert_eq!(sent(Some(LogLevel::Info)), ["broken", "ready count=2"]);
+        assert!(sent(None).is_empty());
+    }
 }
