@@ -32,6 +32,8 @@ const HEADERS: &str = "notification_config.auth_headers";
 const LONGEST_URL: usize = 1024;
 /// Most headers of one call.
 const MOST_HEADERS: usize = 8;
+/// Longest name of a header that an error repeats.
+const LONGEST_SHOWN: usize = 100;
 
 /// Somebody to be called, and how a submission said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,8 +149,9 @@ fn headers(config: &Map<String, Value>, faults: &mut Parameters) -> BTreeMap<Str
 /// Reads one header; an error does not repeat its value, which is a secret.
 fn header(name: &str, value: &Value) -> Result<(String, String), String> {
     let name = name.to_ascii_lowercase();
-    // What is no name may be anything.
-    let is_shown = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    // What is no name may be anything, and of any length.
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_shown = (1..=LONGEST_SHOWN).contains(&name.len()) && name.chars().all(is_letter);
     let what = if is_shown { format!("The header {name}") } else { "A header".to_owned() };
     let value = value.as_str().ok_or_else(|| format!("{what} cannot be sent: it is no text"))?;
     check_header(&name, value).map_err(|why| format!("{what} cannot be sent: {why}"))?;
