@@ -261,7 +261,6 @@ async fn members_that_come_and_go_lose_nothing_and_commits_never_fall() {
     over.store(true, Ordering::SeqCst);
     let highest = watch.await.expect("no commit falls");
     assert_eq!(highest.iter().sum::<i64>(), i64::from(STORM), "all is committed");
-    // A partition may move between a delivery and its acknowledgement, and a busy machine may answer a
-    // last commit too late; members that left without theirs would be given most of it again and again.
-    assert!(repeats < STORM as usize / 2, "{repeats}");
+    // A partition may move between the delivery and its acknowledgement: one each time at most.
+    assert!(repeats <= 30, "{repeats}");
 }
