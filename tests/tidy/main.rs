@@ -5,6 +5,7 @@
 //! - [`sizes`]: every file says what it is, and fits on a few pages; every function on a screen.
 //! - [`names`]: names that say nothing, and marks of unfinished work.
 //! - [`crates`]: descriptions, lints, and who may import whom.
+//! - [`features`]: the same features with tests and without, so that nothing is built twice.
 //! - [`unsafety`]: where `unsafe` may stand.
 //! - [`top`]: what stands at the top, and no path of the machine that it was written on.
 //!
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod crates;
+mod features;
 mod names;
 mod sizes;
 mod source;
