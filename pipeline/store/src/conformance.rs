@@ -186,6 +186,7 @@ pub fn family(id: &str, account: i64) -> RefreshFamily {
         id: id.to_owned(),
         account: AccountId(account),
         hash: "token-0".to_owned(),
+        opened: at(1),
         expires: at(1_000),
     }
 }

@@ -12,7 +12,7 @@
 //! - `outbox`: which jobs have news to be published.
 //! - `follow_ups`: what follows jobs that are done.
 //! - `deletion`: a job leaves all of them.
-//! - `accounts`, `refresh`, `api_keys`, `queue`, `nodes`: the rest.
+//! - `accounts`, `refresh`, `api_keys`, `queue`, `nodes`: the rest; `ttl`: how long logins and keys stay.
 //!
 //! A store remembers things to save reads: rows of jobs it works on, where lists begin. None of it is
 //! believed without a condition that checks it, so any number of hosts share a keyspace, and a host
@@ -61,6 +61,7 @@ mod schema;
 mod statements;
 mod submit;
 mod supply;
+mod ttl;
 
 pub use config::{Agreement, Config, Tls};
 pub use schema::{Migrated, Product};

@@ -125,7 +125,7 @@ impl Store for MemoryStore {
     }
 
     async fn create_api_key(&self, key: ApiKey) -> Result<()> {
-        self.tables().api_keys.entry(key.hash.clone()).or_insert(key);
+        self.tables().create_api_key(key);
         Ok(())
     }
 

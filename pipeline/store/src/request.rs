@@ -1,11 +1,18 @@
 //! What a store is asked, and what it answers: the values of the trait [`Store`](crate::Store).
 
+use std::time::Duration;
+
 use scribed_schemas::account::Role;
 use scribed_schemas::audio::{MediaFacts, Warning};
 use scribed_schemas::id::{AccountId, JobId};
 use scribed_schemas::job::{Awaits, Fault, Job, JobOptions, Priority};
 use scribed_schemas::media::Media;
 use scribed_schemas::time::Timestamp;
+
+/// For how long an API key or a login that is over is kept: long enough to be asked about.
+///
+/// Each login of a program leaves one, so an installation of years would hold millions of them.
+pub const KEPT_AFTER_END: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What to change in an account; absent members stay.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +38,8 @@ pub struct RefreshFamily {
     pub account: AccountId,
     /// SHA-256 of the token that is valid now, hex.
     pub hash: String,
+    /// When it was opened.
+    pub opened: Timestamp,
     /// When it ends unless rotated.
     pub expires: Timestamp,
 }

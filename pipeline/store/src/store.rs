@@ -59,6 +59,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     // --- refresh tokens ---------------------------------------------------------------------
 
     /// Opens a family of refresh tokens whose first token hashes to `hash`.
+    ///
+    /// A family is kept for [`KEPT_AFTER_END`]; then it is forgotten, at the latest when its account
+    /// opens another.
     async fn open_refresh_family(&self, family: RefreshFamily) -> Result<()>;
 
     /// Exchanges the presented token for the next one of its family.
@@ -77,6 +80,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     // --- API keys ---------------------------------------------------------------------------
 
     /// Records an API key; a repeat with the same hash changes nothing.
+    ///
+    /// A key with an end is kept for [`KEPT_AFTER_END`]; then it is forgotten, at the latest when its
+    /// account gets another.
     async fn create_api_key(&self, key: ApiKey) -> Result<()>;
 
     /// Finds an API key by the hash of its text, also one that is revoked or over.

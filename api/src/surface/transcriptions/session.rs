@@ -35,7 +35,7 @@ pub(super) async fn open(api: &Api, account: &Account) -> Answer<Pair> {
     let pair = Pair::make(api, account, now, &id)?;
     let expires = api.shared.signer.refresh_expiry(now);
     let hash = fingerprint(&pair.refresh_token);
-    let family = RefreshFamily { id, account: account.id, hash, expires };
+    let family = RefreshFamily { id, account: account.id, hash, opened: now, expires };
     api.shared.engine.store().open_refresh_family(family).await?;
     Ok(pair)
 }

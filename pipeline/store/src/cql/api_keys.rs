@@ -6,16 +6,17 @@
 use scribed_schemas::api_key::{ApiKey, Scopes};
 use scribed_schemas::id::{AccountId, ApiKeyId};
 use scribed_schemas::time::Timestamp;
-use scylla::{DeserializeRow, SerializeRow};
+use scylla::DeserializeRow;
 
 use super::CqlStore;
 use super::failure::Failure;
 use super::race::Race;
 use super::row::word;
+use super::ttl::seconds_kept;
 use crate::error::ErrorKind;
 
 /// A key as it is stored.
-#[derive(Debug, SerializeRow, DeserializeRow)]
+#[derive(Debug, DeserializeRow)]
 struct KeyRow {
     hash: String,
     id: i64,
@@ -28,19 +29,6 @@ struct KeyRow {
 }
 
 impl KeyRow {
-    fn of(key: &ApiKey) -> Self {
-        Self {
-            hash: key.hash.clone(),
-            id: key.id.0,
-            account: key.account.0,
-            label: key.label.clone(),
-            scopes: key.scopes.words(),
-            created: key.created.0,
-            expires: key.expires.map(|at| at.0),
-            revoked: key.revoked.map(|at| at.0),
-        }
-    }
-
     fn key(self) -> Result<ApiKey, Failure> {
         Ok(ApiKey {
             id: ApiKeyId(self.id),
@@ -59,8 +47,20 @@ impl CqlStore {
     /// Records a key; a repeat changes nothing.
     pub(super) async fn add_api_key(&self, key: &ApiKey) -> Result<(), Failure> {
         let say = &self.db.say;
-        self.db.write(&say.add_account_api_key, (key.account.0, key.id.0, &key.hash)).await?;
-        let row = KeyRow::of(key);
+        let ttl = seconds_kept(key.expires, key.created);
+        let entry = (key.account.0, key.id.0, &key.hash, ttl);
+        self.db.write(&say.add_account_api_key, entry).await?;
+        let row = (
+            &key.hash,
+            key.id.0,
+            key.account.0,
+            &key.label,
+            key.scopes.words(),
+            key.created.0,
+            key.expires.map(|at| at.0),
+            key.revoked.map(|at| at.0),
+            ttl,
+        );
         let mut race = Race::begin();
         loop {
             match self.db.change(&say.create_api_key, &row).await {
@@ -110,10 +110,10 @@ impl CqlStore {
         let say = &self.db.say;
         let entry: Option<(String,)> = self.db.row(&say.account_api_key, (account.0, id.0)).await?;
         let (hash,) = entry.ok_or(ErrorKind::NotFound)?;
+        let key = self.find_api_key(&hash).await?.ok_or(ErrorKind::NotFound)?;
+        let values = (seconds_kept(key.expires, now), now.0, &hash, account.0);
         let mut race = Race::begin();
-        while let Err(failure) =
-            self.db.change(&say.revoke_api_key, (now.0, &hash, account.0)).await
-        {
+        while let Err(failure) = self.db.change(&say.revoke_api_key, values).await {
             race.silent(failure).await?;
         }
         self.find_api_key(&hash).await?.ok_or(ErrorKind::NotFound.into())

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::CqlStore;
 use super::failure::Failure;
 use super::race::Race;
+use super::ttl::seconds_kept;
 use crate::store::{RefreshFamily, RefreshRotation, Rotation};
 use crate::transition::{self, FamilyState};
 
@@ -44,11 +45,12 @@ impl FamilyRow {
 impl CqlStore {
     /// Opens a family; a repeat changes nothing.
     pub(super) async fn add_family(&self, family: &RefreshFamily) -> Result<(), Failure> {
-        let RefreshFamily { id, account, hash, expires } = family;
+        let RefreshFamily { id, account, hash, opened, expires } = family;
         let logins = self.logins(*account).await?;
+        let ttl = seconds_kept(Some(*expires), *opened);
         let mut race = Race::begin();
         loop {
-            let values = (id, account.0, hash, expires.0, logins, race.op);
+            let values = (id, account.0, hash, expires.0, logins, race.op, ttl);
             match self.db.change(&self.db.say.open_family, values).await {
                 Ok(_) => return Ok(()),
                 Err(failure) => race.silent(failure).await?,
@@ -82,11 +84,14 @@ impl CqlStore {
             }
             let (previous, exchanged) = family.previous.unzip();
             let values = (
+                seconds_kept(Some(family.expires), rotation.now),
+                family.account.0,
                 &family.current,
                 previous,
                 exchanged.map(|at| at.0),
                 family.expires.0,
                 family.revoked,
+                logins,
                 race.op,
                 &rotation.family,
                 op,

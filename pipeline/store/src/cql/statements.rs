@@ -110,21 +110,23 @@ statements! {
     family: read = FAMILY;
     family_agreed: agreed = FAMILY;
     open_family: change = "INSERT INTO refresh_families (id, account, current, expires, revoked, \
-        logins, op) VALUES (:id, :account, :current, :expires, false, :logins, :op) IF NOT EXISTS";
-    save_family: change = "UPDATE refresh_families SET current = :current, previous = :previous, \
-        exchanged = :exchanged, expires = :expires, revoked = :revoked, op = :op WHERE id = :id \
-        IF op = :expected";
+        logins, op) VALUES (:id, :account, :current, :expires, false, :logins, :op) IF NOT EXISTS \
+        USING TTL :ttl";
+    /// Says everything again, since what is not written ends with the time of the write before.
+    save_family: change = "UPDATE refresh_families USING TTL :ttl SET account = :account, \
+        current = :current, previous = :previous, exchanged = :exchanged, expires = :expires, \
+        revoked = :revoked, logins = :logins, op = :op WHERE id = :id IF op = :expected";
 
     // --- API keys ---------------------------------------------------------------------------
     api_key: read = "SELECT hash, id, account, label, scopes, created, expires, revoked \
         FROM api_keys WHERE hash = :hash";
     create_api_key: change = "INSERT INTO api_keys (hash, id, account, label, scopes, created, \
         expires, revoked) VALUES (:hash, :id, :account, :label, :scopes, :created, :expires, \
-        :revoked) IF NOT EXISTS";
-    revoke_api_key: change = "UPDATE api_keys SET revoked = :now WHERE hash = :hash \
+        :revoked) IF NOT EXISTS USING TTL :ttl";
+    revoke_api_key: change = "UPDATE api_keys USING TTL :ttl SET revoked = :now WHERE hash = :hash \
         IF account = :account AND revoked = NULL";
     add_account_api_key: write = "INSERT INTO account_api_keys (account, id, hash) \
-        VALUES (:account, :id, :hash)";
+        VALUES (:account, :id, :hash) USING TTL :ttl";
     account_api_key: read = "SELECT hash FROM account_api_keys WHERE account = :account \
         AND id = :id";
     account_api_keys: read = "SELECT id, hash FROM account_api_keys WHERE account = :account \

@@ -1,12 +1,13 @@
 //! Accounts and refresh families in memory.
 
 use scribed_schemas::account::Account;
+use scribed_schemas::api_key::ApiKey;
 use scribed_schemas::id::AccountId;
 use scribed_schemas::time::Timestamp;
 
 use super::Tables;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{AccountChange, RefreshFamily, RefreshRotation, Rotation};
+use crate::store::{AccountChange, KEPT_AFTER_END, RefreshFamily, RefreshRotation, Rotation};
 use crate::transition::{self, FamilyState};
 
 impl Tables {
@@ -46,9 +47,12 @@ impl Tables {
         Ok(account)
     }
 
-    /// Opens a refresh family; a repeat changes nothing.
+    /// Opens a refresh family, and forgets those of its account that are long over; a repeat changes
+    /// nothing.
     pub(super) fn open_family(&mut self, family: RefreshFamily) {
-        let RefreshFamily { id, account, hash, expires } = family;
+        let RefreshFamily { id, account, hash, opened, expires } = family;
+        let over = opened.minus(KEPT_AFTER_END);
+        self.families.retain(|_, other| other.account != account || other.expires > over);
         let opened =
             FamilyState { account, current: hash, previous: None, expires, revoked: false };
         self.families.entry(id).or_insert(opened);
@@ -58,6 +62,14 @@ impl Tables {
     pub(super) fn rotate(&mut self, rotation: &RefreshRotation) -> Rotation {
         let family = self.families.get_mut(&rotation.family);
         family.map_or(Rotation::Unknown, |f| transition::rotated(f, rotation))
+    }
+
+    /// Adds an API key, and forgets those of its account that are long over; a repeat changes nothing.
+    pub(super) fn create_api_key(&mut self, key: ApiKey) {
+        let over = key.created.minus(KEPT_AFTER_END);
+        let stays = |end: Option<Timestamp>| end.is_none_or(|end| end > over);
+        self.api_keys.retain(|_, other| other.account != key.account || stays(other.expires));
+        self.api_keys.entry(key.hash.clone()).or_insert(key);
     }
 
     /// Ends every refresh family of an account.

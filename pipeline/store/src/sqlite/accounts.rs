@@ -8,7 +8,7 @@ use scribed_schemas::time::Timestamp;
 use super::failure::Failure;
 use super::row;
 use crate::error::ErrorKind;
-use crate::store::{AccountChange, RefreshFamily, RefreshRotation, Rotation};
+use crate::store::{AccountChange, KEPT_AFTER_END, RefreshFamily, RefreshRotation, Rotation};
 use crate::transition::{self, FamilyState};
 
 /// Adds an account; the table refuses a second one of its id or name.
@@ -76,8 +76,12 @@ pub(super) fn update(
     Ok(account)
 }
 
-/// Opens a refresh family; a repeat changes nothing.
+/// Opens a refresh family, and forgets those of its account that are long over; a repeat changes
+/// nothing.
 pub(super) fn open_family(db: &Connection, family: &RefreshFamily) -> Result<(), Failure> {
+    let over = family.opened.minus(KEPT_AFTER_END);
+    db.prepare_cached("DELETE FROM refresh_families WHERE account = ?1 AND expires <= ?2")?
+        .execute((family.account.0, over.0))?;
     db.prepare_cached(
         "INSERT INTO refresh_families (id, account, current, expires, revoked)
          VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT (id) DO NOTHING",

@@ -8,9 +8,13 @@ use scribed_schemas::time::Timestamp;
 use super::failure::Failure;
 use super::row;
 use crate::error::ErrorKind;
+use crate::store::KEPT_AFTER_END;
 
-/// Records a key; a repeat changes nothing.
+/// Records a key, and forgets those of its account that are long over; a repeat changes nothing.
 pub(super) fn create(db: &Connection, key: &ApiKey) -> Result<(), Failure> {
+    let over = key.created.minus(KEPT_AFTER_END);
+    db.prepare_cached("DELETE FROM api_keys WHERE account = ?1 AND expires <= ?2")?
+        .execute((key.account.0, over.0))?;
     db.prepare_cached(
         "INSERT INTO api_keys (hash, id, account, label, scopes, created, expires, revoked)
          VALUES (:hash, :id, :account, :label, :scopes, :created, :expires, :revoked)

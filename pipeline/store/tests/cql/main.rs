@@ -6,6 +6,7 @@
 
 mod follow_ups;
 mod hosts;
+mod logins;
 mod nodes;
 mod pool;
 mod proxy;
