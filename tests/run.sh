@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test from a fresh clone and closes with a count. Arguments go to `cargo test`.
 #
-# With --long as its first argument the proofs of tests/chaos and tests/faults run in the form whose
-# figures count, which takes some tens of minutes; see tests/RESULTS.md.
+# With --long as its first argument the proofs of chaos, faults, load, media, security and e2e run in the
+# form whose figures count, which takes hours; see tests/RESULTS.md.
 #
 # A Kafka and a Cassandra are started for it (see tests/services), unless SCRIBED_TEST_KAFKA or
 # SCRIBED_TEST_CASSANDRA names one. Suites that lack theirs are skipped and named at the end; with

@@ -14,10 +14,9 @@ use scribed_schemas::job::Priority;
 use scribed_schemas::time::Timestamp;
 use scribed_tests::checker::collect::{LOG, Place};
 use scribed_tests::checker::{Log, Rules, Said};
-use scribed_tests::{Client, Cluster, Daemon, Services, eventually_within};
+use scribed_tests::{Client, Cluster, Daemon, Services, eventually_within, say};
 
 use crate::observer::{Desk, Observers, Sight};
-use crate::say;
 use crate::sound::{count_work, pipeline, recording};
 
 /// Whether daemons publish every state, chunk and transcript.

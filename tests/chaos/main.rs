@@ -6,10 +6,9 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "what helpers of a test cannot do, fails the test")]
 
-use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use scribed_tests::sound;
+use scribed_tests::{say, sound};
 
 /// A cluster at work, with its clients.
 mod bench;
@@ -52,9 +51,4 @@ pub(crate) fn form<T>(short: T, long: T) -> T {
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Prints a line past the test harness, which would keep it to itself.
-pub(crate) fn say(line: &str) {
-    writeln!(std::io::stderr().lock(), "{line}").unwrap();
 }

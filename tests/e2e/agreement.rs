@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Method;
 use scribed_tests::audio::recording;
 use scribed_tests::client::send;
-use scribed_tests::{Client, Daemon, Job, Program, text};
+use scribed_tests::{Client, Daemon, Job, Program, say, text};
 use serde_json::Value;
 
 use crate::revai::with_key;
@@ -292,6 +292,6 @@ fn a_job_has_the_same_words_at_the_same_times_wherever_it_is_shown() {
                 assert_eq!(*first, pieces, "{name}: captions of {reader} are other ones");
             }
         }
-        println!("{name}: {} words agree in {} documents", measure.len(), READERS.len() + 1);
+        say(&format!("{name}: {} words agree in {} documents", measure.len(), READERS.len() + 1));
     }
 }

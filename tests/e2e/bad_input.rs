@@ -1,7 +1,7 @@
 //! Recordings that cannot be used, or only in part, and what their senders are told.
 
 use scribed_tests::audio::{path, recording, silence};
-use scribed_tests::{Client, Daemon, Job, errors};
+use scribed_tests::{Client, Daemon, Job, errors, say};
 
 /// What becomes of a bad file.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ fn a_file_that_cannot_be_used_is_refused_with_a_sentence_that_says_why() {
             Fate::Failed(said) => said,
             read @ Fate::Read { .. } => panic!("{name}: {read:?}"),
         };
-        println!("{name}: {said}");
+        say(&format!("{name}: {said}"));
         assert!(said.contains(' ') && said.contains(word), "{name}: {said}");
     }
 }
@@ -95,7 +95,7 @@ fn what_can_be_read_of_a_broken_file_becomes_text_and_the_gap_is_told() {
         let Fate::Read { text, warnings } = fate(&daemon, &client, name) else {
             panic!("{name} can be read in part");
         };
-        println!("{name}: {warnings:?} {text}");
+        say(&format!("{name}: {warnings:?} {text}"));
         assert!(!text.is_empty(), "{name}");
         let told = warnings.iter().any(|warning| codes.contains(&warning.as_str()));
         assert!(told, "{name}: {warnings:?}");
@@ -142,6 +142,6 @@ fn ten_hours_of_silence_take_no_more_memory_than_a_minute() {
     };
     let minute = run("minute.flac", 60);
     let day = run("day.flac", 10 * 3600);
-    println!("peak memory: {minute} KiB after a minute, {day} KiB after ten hours");
+    say(&format!("peak memory: {minute} KiB after a minute, {day} KiB after ten hours"));
     assert!(day * 10 <= minute * 11, "{minute} KiB grew to {day} KiB");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use scribed_tests::audio::recording;
-use scribed_tests::{Daemon, Setup, build, eventually};
+use scribed_tests::{Daemon, Setup, build, eventually, say};
 use serde_json::Value;
 
 /// Asks for a path of the daemon's probes.
@@ -236,7 +236,7 @@ fn the_unit_is_sound_and_leaves_little_open() {
         let said = String::from_utf8_lossy(&judged.stdout).into_owned();
         let score = said.lines().find_map(|line| line.split("scribed.service: ").nth(1));
         let score = score.unwrap_or_else(|| panic!("{said}{judged:?}"));
-        println!("systemd-analyze security, {name}: {score}");
+        say(&format!("systemd-analyze security, {name}: {score}"));
         let score: f64 = score.split(' ').next().unwrap().parse().unwrap();
         assert!(score <= EXPOSURE, "{name}: {score}");
     }

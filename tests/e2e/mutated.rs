@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use rustix::process::Signal;
 use scribed_bus::{Delivery, Message};
 use scribed_schemas::event::{MediaSource, UPLOAD_SCHEMA, UPLOADS, UploadEvent};
-use scribed_tests::{Cluster, audio, eventually, is_long};
+use scribed_tests::{Cluster, audio, eventually, is_long, say};
 use serde_json::{Value, json};
 
 use crate::wire::{Wire, event, header};
@@ -142,7 +142,7 @@ fn send(wire: &Wire, owner: &str, mutants: usize) {
 fn damaged_events_are_set_apart_and_good_ones_become_jobs() {
     let Some(cluster) = Cluster::new("mutated") else { return };
     let mutants = if is_long() { 10_000 } else { 1_000 };
-    println!("{mutants} mutants of seed {SEED}");
+    say(&format!("{mutants} mutants of seed {SEED}"));
     let mut daemon = cluster.start();
     let wire = Wire::of_cluster(&cluster);
     let client = daemon.client();
@@ -171,13 +171,13 @@ fn damaged_events_are_set_apart_and_good_ones_become_jobs() {
     wire.send("behind-all", event.to_string());
     eventually("the last event of all ends", || wire.ended().contains("behind-all").then_some(()));
     assert_eq!(check_letters(&wire, &sent), reasons);
-    println!(
+    say(&format!(
         "{mutants} mutated: 0 crashes, {} dead letters with reason and unchanged bytes {reasons:?}, {} \
          of {} good ones became jobs",
         sent.bad.len(),
         sent.good.len(),
         sent.good.len(),
-    );
+    ));
 }
 
 #[test]

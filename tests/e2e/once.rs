@@ -5,7 +5,7 @@ use std::thread;
 use reqwest::Method;
 use reqwest::blocking::multipart::{Form, Part};
 use scribed_tests::client::send;
-use scribed_tests::{Client, Cluster, audio, eventually};
+use scribed_tests::{Client, Cluster, audio, eventually, say};
 
 use crate::wire::{Wire, event};
 
@@ -71,5 +71,8 @@ fn one_id_is_one_job_however_often_and_whichever_way_it_comes() {
         .header("Idempotency-Key", "take-1")
         .multipart(Form::new().part("audiofile", part));
     assert_eq!(send(request).status, 422);
-    println!("the same event {EVENTS} times over Kafka and {} times over HTTP: 1 job", 2 * UPLOADS);
+    say(&format!(
+        "the same event {EVENTS} times over Kafka and {} times over HTTP: 1 job",
+        2 * UPLOADS
+    ));
 }

@@ -11,14 +11,14 @@ use reqwest::Method;
 use reqwest::blocking::multipart::{Form, Part};
 use scribed_tests::checker::{Evidence, Finding, Kind, Log, Rules, Said, check, collect};
 use scribed_tests::sound::{count_work, pipeline, recording_of};
-use scribed_tests::{Client, Daemon, Setup, eventually_within};
+use scribed_tests::{Client, Daemon, Setup, eventually_within, say};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::debris::{assert_gone, workers_end};
 use crate::reader::{Desk, Reader};
 use crate::tracer::{Point, Tracer};
-use crate::{ask, assert_whole, say};
+use crate::{ask, assert_whole};
 
 /// Longest wait for all jobs after the last kill.
 const ALL_DONE: Duration = Duration::from_secs(60);

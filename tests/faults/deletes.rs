@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Method;
 use scribed_schemas::job::JobState;
 use scribed_tests::sound::Random;
-use scribed_tests::{eventually, pass};
+use scribed_tests::{eventually, pass, say};
 
 use crate::bench::{Bench, Offer};
 use crate::reader::state;
@@ -118,7 +118,7 @@ fn what_is_given_up_is_gone_wherever_a_kill_comes() {
             }
         }
     }
-    crate::say(&format!(
+    say(&format!(
         "deletes: {} of {} cancellations were answered",
         cancelled.len(),
         jobs - 1 - others

@@ -7,10 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use scribed_tests::sound::{Random, recording_of};
-use scribed_tests::{Client, Job, Setup, eventually_within, pass};
+use scribed_tests::{Client, Job, Setup, eventually_within, pass, say};
 
 use crate::bench::settings;
-use crate::{assert_whole, beside, form, say};
+use crate::{assert_whole, beside, form};
 
 /// Size of the disk, in MiB.
 const DISK_MIB: u32 = 96;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use scribed_tests::sound::{Random, count_work, recording_of};
-use scribed_tests::{Client, Daemon, Job, Setup, eventually, pass};
+use scribed_tests::{Client, Daemon, Job, Setup, eventually, pass, say};
 use tempfile::TempDir;
 
 use crate::bench::settings;
 use crate::debris::{assert_gone, workers_end};
-use crate::{alone, assert_whole, form, say};
+use crate::{alone, assert_whole, form};
 
 /// Jobs that run when the daemon is told to stop.
 const RUNNING: usize = 8;

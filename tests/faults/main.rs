@@ -29,7 +29,6 @@ mod planted;
 /// Uploads, cut off anywhere.
 mod uploads;
 
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -52,11 +51,6 @@ pub(crate) fn beside() -> RwLockReadGuard<'static, ()> {
 /// Lets a test run while no other does: it measures times.
 pub(crate) fn alone() -> RwLockWriteGuard<'static, ()> {
     MACHINE.write().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Prints a line past the test harness, which would keep it to itself.
-pub(crate) fn say(line: &str) {
-    writeln!(std::io::stderr().lock(), "{line}").unwrap();
 }
 
 /// Asks the database of a daemon a question, beside the daemon; each row is a line.

@@ -7,11 +7,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use scribed_tests::{Client, Daemon, Job, eventually, pass};
+use scribed_tests::{Client, Daemon, Job, eventually, pass, say};
 
 use crate::desk::{Accepted, Desk};
 use crate::sound::recording;
-use crate::{alone, form, say, sql};
+use crate::{alone, form, sql};
 
 /// Pause between two uploads.
 const PAUSE: Duration = Duration::from_millis(250);

@@ -9,13 +9,13 @@ use std::time::Duration;
 use scribed_tests::checker::collect::LOG;
 use scribed_tests::checker::{Rules, Said, log};
 use scribed_tests::cluster::skip;
-use scribed_tests::{Services, Setup, eventually};
+use scribed_tests::{Services, Setup, eventually, say};
 
 use scribed_tests::sound::pipeline;
 
 use crate::bench::{Bench, IMPATIENT};
 use crate::desk::{Accepted, Desk, login, states};
-use crate::{alone, form, say, sql};
+use crate::{alone, form, sql};
 
 /// Where Debian and its children keep the library that lies about the time; others beside it.
 const LIBRARIES: [&str; 4] = [

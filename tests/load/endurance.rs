@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use scribed_tests::{Client, Job, pass};
+use scribed_tests::{Client, Job, pass, say};
 
 use crate::desk::{Accepted, Desk, states};
 use crate::prober::Times;
 use crate::process::Usage;
 use crate::sound::CHUNKS;
-use crate::{alone, form, say};
+use crate::{alone, form};
 
 /// How long a chunk takes in the recogniser, of which there is one.
 const CHUNK: Duration = Duration::from_millis(20);

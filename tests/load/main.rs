@@ -7,7 +7,6 @@
 #![expect(clippy::unwrap_used, reason = "what helpers of a test cannot do, fails the test")]
 #![expect(clippy::cast_precision_loss, reason = "figures are read by people")]
 
-use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 // What is shared with the proofs of `tests/chaos` finds it under this name.
@@ -52,9 +51,4 @@ pub(crate) fn form<T>(short: T, long: T) -> T {
 pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Prints a line past the test harness, which would keep it to itself.
-pub(crate) fn say(line: &str) {
-    writeln!(std::io::stderr().lock(), "{line}").unwrap();
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::blocking::multipart::{Form, Part};
 use reqwest::header::RETRY_AFTER;
 use scribed_tests::checker::Rules;
-use scribed_tests::{Client, Services, pass};
+use scribed_tests::{Client, Services, pass, say};
 
 use scribed_tests::sound::pipeline;
 
@@ -16,7 +16,7 @@ use crate::desk::{Accepted, Desk, states};
 use crate::prober::Prober;
 use crate::process::Usage;
 use crate::sound::recording;
-use crate::{alone, form, say};
+use crate::{alone, form};
 
 /// How many times more is offered than can be done.
 const TIMES: usize = 10;

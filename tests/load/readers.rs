@@ -5,13 +5,13 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
-use scribed_tests::{Client, Daemon, Job, audio, eventually, pass};
+use scribed_tests::{Client, Daemon, Job, audio, eventually, pass, say};
 use serde_json::json;
 
 use crate::desk::Desk;
 use crate::prober::Times;
 use crate::process::Usage;
-use crate::{alone, form, say};
+use crate::{alone, form};
 
 /// Readers; one in ten wants a document, the others the text.
 const READERS: usize = 200;

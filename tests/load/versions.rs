@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use scribed_tests::{Client, Program};
+use scribed_tests::{Client, Program, say};
 
 use crate::desk::{Accepted, Desk, login, states};
 use crate::sound::recording;
-use crate::{alone, say, sql};
+use crate::{alone, sql};
 
 /// A database as the first migration made it, when there was no second: an account, a job of each kind,
 /// and the recordings of the seeds 0 to 3 by name.

@@ -5,12 +5,11 @@ use std::io::{Cursor, Read, Write};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use scribed_tests::{Client, audio, client, is_long};
+use scribed_tests::{Client, audio, client, is_long, say};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use crate::desk::{Desk, Fate};
-use crate::say;
 
 mod matroska;
 mod mp4;

@@ -6,8 +6,6 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "what helpers of a test cannot do, fails the test")]
 
-use std::io::Write;
-
 /// A daemon that takes recordings, and what became of them.
 mod desk;
 /// Numbers that look like chance.
@@ -19,8 +17,3 @@ mod ogg;
 mod bombs;
 /// Recordings damaged in every way.
 mod mutated;
-
-/// Prints a line past the test harness, which would keep it to itself.
-pub(crate) fn say(line: &str) {
-    writeln!(std::io::stderr().lock(), "{line}").unwrap();
-}

@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use scribed_tests::audio::{containers, path};
-use scribed_tests::{Client, is_long};
+use scribed_tests::{Client, is_long, say};
 
 use crate::desk::{Desk, Fate};
-use crate::say;
 
 mod mutants;
 

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use scribed_tests::cluster::skip;
-use scribed_tests::{Client, Daemon, Job, audio, build, is_long};
+use scribed_tests::{Client, Daemon, Job, audio, build, is_long, say};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -232,11 +232,11 @@ fn check(python: &Path, document: &Document) {
     let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
     let (requests, failed) = (number("/test_cases/generated"), number("/test_cases/with_failures"));
     let operations = (number("/operations/tested"), number("/operations/total"));
-    println!(
+    say(&format!(
         "schemathesis {}: {}: {requests} requests to {} of {} operations, {failed} with an answer that \
          is not documented or a server error; seed {}",
         report["schemathesis_version"], document.name, operations.0, operations.1, effort.seed
-    );
+    ));
     assert!(fine && failed == 0, "{said}");
     assert_eq!(operations.0, operations.1, "{said}");
     assert!(requests >= effort.requests, "only {requests}: {said}");

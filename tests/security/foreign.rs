@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use scribed_tests::{Answer, Client, Daemon};
+use scribed_tests::{Answer, Client, Daemon, say};
 use serde_json::json;
 
 use crate::busy::{self, Busy, DOCUMENTS};
@@ -98,7 +98,7 @@ fn what_is_anothers_is_answered_like_what_does_not_exist() {
         }
     }
     let routes: BTreeSet<&str> = places.iter().map(|place| place.path.as_str()).collect();
-    println!("{asked} numbers at {} places of {routes:?}", places.len());
+    say(&format!("{asked} numbers at {} places of {routes:?}", places.len()));
     // Those that are there today; more are welcome.
     for known in ["/transcript", "/transcript/export", "/transcript/cancel", "/transcript/info"] {
         assert!(routes.contains(known), "{known} is not covered by {routes:?}");
@@ -142,7 +142,7 @@ fn what_is_anothers_does_not_exist_for_clients_of_cielo24_either() {
         }
     }
     let routes: BTreeSet<&str> = places.iter().map(|place| place.path.as_str()).collect();
-    println!("{asked} ids at {} places of {routes:?}", places.len());
+    say(&format!("{asked} ids at {} places of {routes:?}", places.len()));
     assert!(routes.len() >= 11, "{routes:?}");
     let list = other.get(&format!("/api/job/list?api_token={}", other.token())).status(200);
     shows_nothing(&list, owner);

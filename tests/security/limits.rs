@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use scribed_tests::{Client, Setup, eventually};
+use scribed_tests::{Client, Setup, eventually, say};
 
 use crate::busy::{Busy, DOCUMENTS, recording};
 use crate::login::{HASH_KIB, REST_KIB, try_login};
@@ -32,7 +32,7 @@ fn one_hash_at_a_time_is_one_whoever_asks() {
         *counts.entry(*status).or_insert(0) += 1;
     }
     let growth = daemon.peak_memory_kib() - before;
-    println!("{AT_ONCE} tries in disguise: {counts:?}, {growth} KiB more memory");
+    say(&format!("{AT_ONCE} tries in disguise: {counts:?}, {growth} KiB more memory"));
     assert!(counts.keys().all(|status| [401, 429].contains(status)), "{counts:?}");
     assert!(growth < HASH_KIB + REST_KIB, "{growth} KiB");
 }
@@ -114,6 +114,6 @@ fn more_connections_than_there_are_places_wait_outside() {
         });
         answered.then_some(())
     });
-    println!("{} connections, {most} sockets at most", idle.len());
+    say(&format!("{} connections, {most} sockets at most", idle.len()));
     assert!(most <= before + 10, "{most} sockets, {before} before");
 }

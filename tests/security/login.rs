@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use scribed_tests::{Client, Daemon, Setup};
+use scribed_tests::{Client, Daemon, Setup, say};
 use serde_json::json;
 
 use crate::raw::{Raw, ask, request};
@@ -49,7 +49,7 @@ fn who_has_an_account_is_not_told() {
         assert_eq!(answer, first, "byte for byte the same");
     }
     let [known, unknown] = times.map(median);
-    println!("median of a login: {known:?} for a known name, {unknown:?} for an unknown one");
+    say(&format!("median of a login: {known:?} for a known name, {unknown:?} for an unknown one"));
     let _right = Client::register(daemon.base());
 }
 
@@ -97,13 +97,13 @@ fn many_logins_at_once_take_no_more_memory_than_a_few() {
         }
     }
     let growth = daemon.peak_memory_kib() - before;
-    println!(
+    say(&format!(
         "{AT_ONCE} logins at once: {} let in, {} refused, {} sent away; {growth} KiB more memory; \
          {served} other requests answered meanwhile",
         count(200),
         count(401),
         count(429)
-    );
+    ));
     assert!(count(200) + count(401) > 0, "some have their turn");
     assert!(growth < u64::from(SLOTS) * HASH_KIB + REST_KIB, "{growth} KiB");
     assert!(served > 0, "others are served");

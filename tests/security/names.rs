@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use scribed_tests::{Client, Job};
+use scribed_tests::{Client, Job, say};
 use serde_json::Value;
 
 use crate::busy::{self, Busy, DOCUMENTS};
@@ -179,7 +179,7 @@ fn a_recording_is_kept_under_its_number_whatever_it_is_called() {
             other => panic!("{other} for {shown:?}: {answer:?}"),
         }
     }
-    println!("{count} names, {} of them taken", taken.len());
+    say(&format!("{count} names, {} of them taken", taken.len()));
     assert!(count >= 300 && taken.len() >= 200, "{} of {count}", taken.len());
 
     let media = busy.daemon.state().join("media");

@@ -15,7 +15,7 @@ use scribed_bus::{Bus, EmbeddedBus, Message};
 use scribed_schemas::event::{DEAD_LETTERS, UPLOADS};
 use scribed_schemas::time::Timestamp;
 use scribed_store::{SqliteConfig, SqliteStore};
-use scribed_tests::{Answer, Client, Daemon, Job, Setup, build, eventually};
+use scribed_tests::{Answer, Client, Daemon, Job, Setup, build, eventually, say};
 use serde_json::{Value, json};
 
 use crate::busy::recording;
@@ -157,10 +157,10 @@ fn no_url_in_an_event_is_called() {
     }
     let called = called_in_vain(&daemon, completed - 1);
     let calls = canary.calls();
-    println!(
+    say(&format!(
         "{} events: {calls} connections, {failed} jobs failed, {called} called in vain, {reasons:?}",
         sent.len()
-    );
+    ));
     assert_eq!(calls, 0);
     assert_eq!(list()["total"], failed + completed, "those that were refused are no jobs");
 }
@@ -212,7 +212,10 @@ fn no_url_in_a_request_is_called() {
     let taken = scribed_tests::client::send(upload).status(200).json();
     client.end_of(Job(taken["task_id"].as_i64().unwrap()));
     let calls = canary.calls();
-    println!("{} hostile URLs in requests: {calls} connections, {failed} jobs failed", urls.len());
+    say(&format!(
+        "{} hostile URLs in requests: {calls} connections, {failed} jobs failed",
+        urls.len()
+    ));
     assert_eq!(calls, 0);
 }
 
@@ -290,7 +293,7 @@ fn no_url_in_a_call_of_cielo24_is_called() {
         assert_eq!(status, *expected, "{job}");
     }
     let calls = canary.calls();
-    println!("hostile URLs in calls of cielo24: {calls} connections, {} jobs", jobs.len());
+    say(&format!("hostile URLs in calls of cielo24: {calls} connections, {} jobs", jobs.len()));
     assert_eq!(calls, 0);
 }
 

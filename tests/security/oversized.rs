@@ -1,7 +1,7 @@
 //! S7: input that is too large is cut off early: the answer says so, the connection ends, and the
 //! daemon neither keeps it nor minds.
 
-use scribed_tests::{Client, Daemon, Setup};
+use scribed_tests::{Client, Daemon, Setup, say};
 
 use crate::raw::{Raw, answers, ask, bearer, exchange_pieces, only, request};
 
@@ -96,7 +96,7 @@ fn a_body_without_end_is_cut_off() {
     }
     uploads_without_end_are_cut_off(&client, base);
     let growth = daemon.peak_memory_kib() - before;
-    println!("the daemon's peak grew by {growth} KiB");
+    say(&format!("the daemon's peak grew by {growth} KiB"));
     assert!(growth < GROWTH_KIB, "{growth} KiB");
     assert!(daemon.stored().is_empty(), "nothing is kept");
     let _served = client.get("/auth/info").status(200);

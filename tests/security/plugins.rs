@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scribed_tests::{Program, build};
+use scribed_tests::{Program, build, say};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -65,7 +65,7 @@ impl Place {
         let run = daemon.run(["run"]).code(2);
         run.says("cannot use plugin").says(reason);
         let words = run.err.lines().find(|line| line.contains("cannot use plugin")).unwrap();
-        println!("{case}: {words}");
+        say(&format!("{case}: {words}"));
     }
 }
 
@@ -140,7 +140,7 @@ fn a_link_to_where_everybody_may_write_is_refused() {
 #[test]
 fn a_file_or_folder_of_somebody_else_is_refused() {
     if !rustix::process::geteuid().is_root() {
-        println!("only root can give a file away; trust.rs of plugins/host tests the rule");
+        say(&format!("only root can give a file away; trust.rs of plugins/host tests the rule"));
         return;
     }
     let place = Place::new();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::blocking::Client as Http;
-use scribed_tests::{Client, Daemon, Setup};
+use scribed_tests::{Client, Daemon, Setup, say};
 use serde_json::{Value, json};
 
 use crate::raw::{Raw, ask, bearer, request};
@@ -64,7 +64,7 @@ impl Outcome {
     fn is_the_limit(&self, what: &str, status: u16, period: Duration) {
         let (admitted, refused) = (self.count(status), self.count(429));
         let more = u32::try_from(self.took.as_nanos() / period.as_nanos()).unwrap() + 1;
-        println!("{what}: {admitted} of {} let in, the limit is {BURST}", admitted + refused);
+        say(&format!("{what}: {admitted} of {} let in, the limit is {BURST}", admitted + refused));
         assert!((BURST..=BURST + more).contains(&admitted), "{what}: {:?}", self.statuses);
         assert!(refused > 0 && self.statuses.len() == 2, "{what}: {:?}", self.statuses);
     }
@@ -132,7 +132,9 @@ fn an_account_has_its_limit_in_every_spelling_and_from_every_address() {
     });
     // Other spellings are other accounts, so most are new.
     let registered = outcome.count(201) + outcome.count(409);
-    println!("registrations of one name: {registered} of {AT_ONCE} let in, the limit is {BURST}");
+    say(&format!(
+        "registrations of one name: {registered} of {AT_ONCE} let in, the limit is {BURST}"
+    ));
     assert!((BURST..=BURST + 1).contains(&registered), "{outcome:?}");
     let _other = Client::register(daemon.base());
 }
@@ -156,7 +158,7 @@ fn letters_that_only_look_like_a_name_are_no_name() {
         let answer = try_with(&daemon, "/auth/login", name, number, &[]);
         assert_eq!(answer.status, 422, "{name:?}: {answer:?}");
     }
-    println!("{} names that only look alike: none comes to a password", names.len());
+    say(&format!("{} names that only look alike: none comes to a password", names.len()));
 }
 
 #[test]
@@ -230,7 +232,7 @@ fn the_tokens_of_an_account_are_renewed_no_oftener_than_its_limit() {
         }
     }
     let more = u32::try_from(begin.elapsed().as_secs() / 60).unwrap() + 1;
-    println!("renewals of one account: {renewed} let in, the limit is {BURST}");
+    say(&format!("renewals of one account: {renewed} let in, the limit is {BURST}"));
     assert!((BURST..=BURST + more).contains(&renewed), "{renewed}");
     let _other = refresh(&Client::register(daemon.base()), "no token").status(401);
 }
@@ -314,7 +316,7 @@ fn the_limits_that_are_set_by_themselves_let_a_person_in_and_stop_a_program() {
     let outcome = Outcome::of(400, |number| {
         try_with(&daemon, "/auth/refresh", &name_of("a", number), number, &[])
     });
-    println!("renewals from one address with the defaults: {:?}", outcome.statuses);
+    say(&format!("renewals from one address with the defaults: {:?}", outcome.statuses));
     let most = 300 + 2 * u32::try_from(outcome.took.as_secs() + 1).unwrap();
     assert!((300..=most).contains(&outcome.count(422)), "{outcome:?}");
 }

@@ -1,6 +1,6 @@
 //! S2: a refresh token works once; a second use ends its family, a new password every session.
 
-use scribed_tests::{Client, Daemon};
+use scribed_tests::{Client, Daemon, say};
 use serde_json::json;
 
 use crate::{login, refresh, text};
@@ -45,7 +45,7 @@ fn a_token_that_comes_twice_ends_its_family_and_no_other() {
         is_over(&client, &newest);
         is_over(&client, &first);
     }
-    println!("{FAMILIES} of {FAMILIES} families ended by reuse");
+    say(&format!("{FAMILIES} of {FAMILIES} families ended by reuse"));
     next(&client, &other);
 }
 

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use scribed_tests::client::send;
-use scribed_tests::{Answer, Client, Daemon, Setup, eventually};
+use scribed_tests::{Answer, Client, Daemon, Setup, eventually, say};
 use serde_json::{Value, json};
 
 use crate::busy::recording;
@@ -139,12 +139,12 @@ fn no_secret_is_in_a_log_or_a_refusal() {
     let _job = client.upload_bytes("a.wav", recording()).status(200);
     administer(&daemon, &client, &mut watch);
     eventually("the last request is logged", || daemon.log().contains("/auth/patch").then_some(()));
-    println!(
+    say(&format!(
         "{} secrets in {} refusals and {} bytes of log: none",
         watch.secrets.len(),
         watch.refusals.len(),
         daemon.log().len()
-    );
+    ));
     watch.insist(&daemon.log());
 }
 

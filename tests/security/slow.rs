@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use rustix::net::sockopt::set_socket_recv_buffer_size;
-use scribed_tests::{Daemon, Setup, eventually, is_long};
+use scribed_tests::{Daemon, Setup, eventually, is_long, say};
 
 use crate::raw::connect;
 
@@ -106,12 +106,12 @@ fn slow_clients_are_let_go_while_others_are_served() {
         served += 1;
         (descriptors(&daemon) <= before + MORE).then_some(())
     });
-    println!(
+    say(&format!(
         "{} slow clients; descriptors: {before} before, {most} at most, {} after; {served} requests \
          were answered meanwhile",
         slow.len(),
         descriptors(&daemon)
-    );
+    ));
     assert!(most > before + MORE, "they were connected: {most} descriptors");
     // Those that send notice it themselves; a reader has much to read before it would.
     eventually("those who send are hung up on", || {

@@ -1,7 +1,7 @@
 //! S8: no request is two requests to somebody else. Whatever two servers could read differently is
 //! refused and ends its connection, and one request never has two answers.
 
-use scribed_tests::{Daemon, Setup};
+use scribed_tests::{Daemon, Setup, say};
 
 use crate::raw::{answers, ask, exchange};
 
@@ -87,7 +87,7 @@ fn a_request_whose_end_is_in_doubt_is_refused() {
         is_refused(daemon.base(), &with(lines, "0\r\n\r\n"));
         count += 1;
     }
-    println!("{count} requests of doubtful length, all refused");
+    say(&format!("{count} requests of doubtful length, all refused"));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_head_that_is_read_in_two_ways_is_refused() {
     for request in &requests {
         is_refused(daemon.base(), request);
     }
-    println!("{} doubtful heads, all refused", requests.len());
+    say(&format!("{} doubtful heads, all refused", requests.len()));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_body_in_chunks_has_one_answer_and_nothing_is_read_after_it() {
             count += 1;
         }
     }
-    println!("{count} bodies in chunks, none with two answers");
+    say(&format!("{count} bodies in chunks, none with two answers"));
 }
 
 #[test]

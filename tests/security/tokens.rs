@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use scribed_tests::{Answer, Client, Daemon};
+use scribed_tests::{Answer, Client, Daemon, say};
 
 use crate::forge::Parts;
 use crate::forgeries::{Forged, Model};
@@ -52,7 +52,7 @@ fn no_forged_token_passes() {
     // What is forged here is a token indeed, if only nothing is false about it.
     let honest = Parts::of(text(&pair, "access_token")).signed(&key);
     let _passes = info(&client, &honest).status(200);
-    println!("{count} forged tokens, none accepted");
+    say(&format!("{count} forged tokens, none accepted"));
     assert!(count >= 400, "{count}");
     assert!(!daemon.log().contains("panicked"), "nothing panics over a token");
 }
