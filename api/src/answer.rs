@@ -12,6 +12,7 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use scribed_engine as engine;
+use scribed_engine::runner::Reason;
 use scribed_media as media;
 use scribed_store as store;
 use serde::Serialize;
@@ -219,7 +220,9 @@ impl From<engine::Error> for Refusal {
         match error {
             engine::Error::Store(error) => error.into(),
             engine::Error::Media(error) => error.into(),
-            engine::Error::Stage(error) if error.reason == engine::runner::Reason::Unavailable => {
+            engine::Error::Stage(error)
+                if matches!(error.reason, Reason::Unavailable | Reason::SetAside) =>
+            {
                 tracing::warn!(%error, "a stage lacks what it needs");
                 Self::Unavailable
             }

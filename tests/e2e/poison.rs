@@ -20,6 +20,7 @@ backoff_secs = [0]
 concurrent_jobs = 4
 slots = 3
 unavailable_backoff_secs = 1
+aside_backoff_secs = 1
 [workers.asr]
 stall_secs = 4
 address_space_mib = 1024

@@ -46,6 +46,12 @@ pub struct Config {
     pub backoff_secs: Vec<u64>,
     /// Pause after something that the work needs was away, in seconds; no attempt is charged.
     pub unavailable_backoff_secs: u64,
+    /// Pause of a job while one of its stages is set aside, in seconds; no attempt is charged, and other
+    /// jobs go on. At least 1.
+    ///
+    /// What waits so is older than what comes, and is claimed first: the longer the pause, the less it is
+    /// in the way; the shorter, the sooner it goes on after the stage is released.
+    pub aside_backoff_secs: u64,
     /// Tries at a chunk that the recogniser refuses before the chunk is given up. At least 1.
     pub chunk_attempts: u32,
     /// Chunks one after another that may be given up; one more is a fault of the job.
@@ -93,6 +99,7 @@ impl Default for Config {
             attempts: 3,
             backoff_secs: vec![1, 10, 60],
             unavailable_backoff_secs: 5,
+            aside_backoff_secs: 20,
             chunk_attempts: 2,
             gaps_in_a_row: 3,
             fetches: 8,

@@ -36,7 +36,7 @@ use crate::findings::Findings;
 use crate::measure;
 use crate::plan::{Options, Plan};
 use crate::retry;
-use crate::runner::Recording;
+use crate::runner::{Reason, Recording};
 use crate::spans;
 
 mod fetch;
@@ -89,8 +89,17 @@ enum Work {
     Fetched,
     /// Something failed.
     Faulted(Fault),
+    /// A stage is set aside; nothing that other jobs need is away.
+    Aside(Fault),
     /// Somebody said stop.
     Stopped,
+}
+
+impl Work {
+    /// Returns what a stage that failed makes of the work.
+    fn failed(reason: Reason, fault: Fault) -> Self {
+        if reason == Reason::SetAside { Self::Aside(fault) } else { Self::Faulted(fault) }
+    }
 }
 
 /// The attempt's flag was tripped, or the job is somebody else's.
@@ -137,18 +146,23 @@ impl Attempt {
             tracing::info!(job = %self.id(), fence = self.job.fence, "work begins");
             self.work_under_lease().await
         };
+        let is_aside = matches!(work, Work::Aside(_));
         let outcome = match work {
             Work::Done { gaps: 0 } => Outcome::Completed,
             Work::Done { gaps } => Outcome::Partially(gaps_fault(gaps)),
             Work::Faulted(fault) => {
                 retry::outcome(&self.job, fault, self.engine.config(), self.engine.now())
             }
+            Work::Aside(fault) => {
+                retry::aside(&self.job, fault, self.engine.config(), self.engine.now())
+            }
             Work::Fetched | Work::Stopped => Outcome::Released,
         };
-        let is_away = matches!(
-            &outcome,
-            Outcome::Retry { fault, .. } if fault.code == FaultCode::Unavailable
-        );
+        let is_away = !is_aside
+            && matches!(
+                &outcome,
+                Outcome::Retry { fault, .. } if fault.code == FaultCode::Unavailable
+            );
         if let Outcome::Retry { fault, .. } = &outcome {
             measure::failed(fault.code);
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the recording's or the submission's own ([`FaultCode::is_final`]) | the job fails at once |
 //! | a dependency was away | another attempt after a pause, nothing is charged |
+//! | a stage is set aside | another attempt after a longer pause, nothing is charged |
 //! | a stage panicked | one more attempt; a second panic fails the job |
 //! | anything else | attempts up to the configured number, with growing pauses |
 //!
@@ -31,6 +32,13 @@ pub(crate) fn outcome(job: &Job, fault: Fault, config: &Config, now: Timestamp) 
         return Outcome::Failed(fault);
     }
     let pause = pause(job.error_count, config);
+    Outcome::Retry { fault, not_before: now.plus(of_attempt(pause, job)) }
+}
+
+/// Lets a job wait that needs a stage which is set aside.
+pub(crate) fn aside(job: &Job, fault: Fault, config: &Config, now: Timestamp) -> Outcome {
+    // Nobody holds these jobs back but their pause.
+    let pause = Duration::from_secs(config.aside_backoff_secs.max(1));
     Outcome::Retry { fault, not_before: now.plus(of_attempt(pause, job)) }
 }
 
@@ -127,5 +135,14 @@ mod tests {
     #[test]
     fn a_dependency_that_is_away_never_uses_up_attempts() {
         pauses(&after(2, Some(FaultCode::Unavailable), FaultCode::Unavailable), 5.0);
+    }
+
+    #[test]
+    fn a_job_whose_stage_is_set_aside_waits_longer_and_never_uses_up_attempts() {
+        let job = Job { error_count: 2, ..a_job() };
+        let fault = Fault { code: FaultCode::Unavailable, message: "it is set aside".into() };
+        pauses(&aside(&job, fault.clone(), &Config::default(), NOW), 20.0);
+        let at_once = Config { aside_backoff_secs: 0, ..Config::default() };
+        pauses(&aside(&job, fault, &at_once, NOW), 1.0);
     }
 }

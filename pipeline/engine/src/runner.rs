@@ -68,6 +68,14 @@ pub trait StageRunner: Send + Sync + Debug {
     ///
     /// What it reports on the way is in the watch's findings.
     async fn probe(&self, first: Part, recording: Recording, watch: Watch) -> Result<(), RunError>;
+
+    /// Says why a part is set aside now, with [`Reason::SetAside`], where it is.
+    ///
+    /// It is asked before the work on a job begins, so that jobs which have to wait start nothing. A part
+    /// may still be refused for the same reason when it is to run.
+    fn set_aside(&self, _part: &Part) -> Option<RunError> {
+        None
+    }
 }
 
 /// An open recogniser. Dropping it closes its stages.
@@ -179,6 +187,11 @@ pub enum Reason {
     Protected,
     /// Something that it needs is missing or busy.
     Unavailable,
+    /// Its runner does not let it run for now. Other stages run, so nobody but its own jobs waits.
+    ///
+    /// A process of stages that says so is not understood: only who started it decides that.
+    #[serde(skip)]
+    SetAside,
     /// Its device does not work any more in its process.
     DeviceFault,
     /// Its device has no memory for this now.
@@ -206,9 +219,11 @@ impl Reason {
             Self::OverLimit => FaultCode::OverLimit,
             Self::NoAudio => FaultCode::NoAudio,
             Self::Protected => FaultCode::Encrypted,
-            Self::Unavailable | Self::DeviceFault | Self::OutOfMemory | Self::NoDevice => {
-                FaultCode::Unavailable
-            }
+            Self::Unavailable
+            | Self::SetAside
+            | Self::DeviceFault
+            | Self::OutOfMemory
+            | Self::NoDevice => FaultCode::Unavailable,
             Self::Panicked => FaultCode::StagePanicked,
             Self::Crashed => FaultCode::StageCrashed,
             Self::Deadline => FaultCode::Deadline,

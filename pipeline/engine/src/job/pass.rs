@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{Stream, StreamExt};
-use scribed_schemas::job::{Fault, FaultCode};
+use scribed_schemas::job::FaultCode;
 use scribed_store::FactsNote;
 use tokio::sync::mpsc;
 
@@ -35,8 +35,8 @@ struct Pass {
     head: CancelFlag,
     /// What the head came to.
     cut: Option<Result<Cut, RunError>>,
-    /// The first fault.
-    fault: Option<Fault>,
+    /// What the first fault makes of the work.
+    failed: Option<Work>,
     /// Whether somebody said stop.
     is_stopped: bool,
 }
@@ -46,6 +46,12 @@ impl Attempt {
     pub(super) async fn pass(&self, material: Material<'_>) -> Work {
         let slots = Config::at_least_one(self.engine.config().slots());
         let Material { plan, options, recording, stored } = material;
+        let runner = self.engine.runner();
+        let (head, part) = (plan.head(&options), plan.recogniser(&options));
+        let aside = [&head, &part].into_iter().find_map(|part| runner.set_aside(part));
+        if let Some(error) = aside {
+            return Work::failed(error.reason, error.fault());
+        }
         let (sender, mut chunks) = mpsc::channel(slots);
         let mut pass = Pass {
             tally: Tally::new(&self.job, stored.len()),
@@ -54,14 +60,12 @@ impl Attempt {
             is_open: true,
             head: self.flag.child(),
             cut: None,
-            fault: None,
+            failed: None,
             is_stopped: false,
         };
         let watch = Watch { cancel: pass.head.clone(), ..self.watch() };
-        let runner = self.engine.runner();
-        let cutting = runner.cut(plan.head(&options), recording, sender, watch);
+        let cutting = runner.cut(head, recording, sender, watch);
         let mut cutting = std::pin::pin!(spans::cutting(cutting));
-        let part = plan.recogniser(&options);
         let mut idle: Vec<Slot> = (0..slots).map(|_| Slot::default()).collect();
         let mut busy = FuturesUnordered::new();
         // Chunks that ended while the store was waited for.
@@ -129,7 +133,7 @@ impl Attempt {
             let (number, samples) = (chunk.number, chunk.samples.len());
             let message =
                 format!("chunk {number} of {samples} samples came where {} was due", pass.next);
-            pass.fault.get_or_insert(fault(FaultCode::StageFailed, message));
+            pass.failed.get_or_insert(Work::Faulted(fault(FaultCode::StageFailed, message)));
             return None;
         }
         pass.next += 1;
@@ -161,7 +165,7 @@ impl Attempt {
                 };
                 let config = self.engine.config();
                 if let Err(fault) = pass.tally.give_up(gap, error.reason, &self.job, config) {
-                    pass.fault.get_or_insert(fault);
+                    pass.failed.get_or_insert(Work::failed(error.reason, fault));
                 }
             }
         }
@@ -178,12 +182,12 @@ impl Attempt {
 
     /// Says what the pass came to.
     async fn result(&self, mut pass: Pass) -> Work {
-        if let Some(fault) = pass.fault {
-            return Work::Faulted(fault);
+        if let Some(failed) = pass.failed {
+            return failed;
         }
         let cut = match pass.cut {
             Some(Err(error)) if !(pass.is_stopped && error.reason == Reason::Cancelled) => {
-                return Work::Faulted(error.fault());
+                return Work::failed(error.reason, error.fault());
             }
             Some(Ok(cut)) if !pass.is_stopped || cut.chunks == pass.next => cut,
             _ => return Work::Stopped,
@@ -233,6 +237,6 @@ where
 impl Pass {
     /// Returns whether no more chunks are to be begun although there may be some.
     fn is_over(&self) -> bool {
-        self.is_open && (self.is_stopped || self.fault.is_some())
+        self.is_open && (self.is_stopped || self.failed.is_some())
     }
 }

@@ -38,6 +38,7 @@ const LONGEST_LINE: usize = 300;
 /// | `!fail N …` | fails N times, then recognises the rest of the line |
 /// | `!panic N …` | panics N times, then recognises the rest |
 /// | `!away N …` | lacks its device N times, then recognises the rest |
+/// | `!aside N …` | is set aside N times, then recognises the rest |
 /// | `!refuse …` | refuses the chunk always |
 ///
 /// `!head-fails` as a line makes the head fail there.
@@ -215,7 +216,8 @@ impl ScriptedRecogniser {
             "fail" if is_due() => error(Reason::Failed),
             "panic" if is_due() => error(Reason::Panicked),
             "away" if is_due() => error(Reason::Unavailable),
-            "fail" | "panic" | "away" => Ok(text.to_owned()),
+            "aside" if is_due() => error(Reason::SetAside),
+            "fail" | "panic" | "away" | "aside" => Ok(text.to_owned()),
             _ => Ok(line.to_owned()),
         }
     }

@@ -1,11 +1,15 @@
 //! Faults of recordings and stages, and what follows them.
 
+use std::sync::Arc;
+
 use scribed_bus::{Bus, Message};
+use scribed_engine::Config;
 use scribed_engine::dead_letter::{ATTEMPTS, DETAIL, JOB, REASON};
 use scribed_engine::testing::Bench;
 use scribed_schemas::event::DEAD_LETTERS;
 use scribed_schemas::id::JobId;
 use scribed_schemas::job::{FaultCode, Job, JobState};
+use scribed_store::MemoryStore;
 
 /// Runs a recording to its end.
 async fn run(script: &str) -> (Bench, Job) {
@@ -126,6 +130,30 @@ async fn a_device_that_is_away_costs_no_attempt() {
     let (bench, job) = run("!away 5 text").await;
     assert_eq!((job.state, job.error_count), (JobState::Completed, 0));
     assert_eq!(heard(&bench, "!away 5 text"), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_of_a_stage_that_is_set_aside_wait_and_hold_up_no_others() {
+    // As long would all wait if they were taken for jobs that lack what others need as well.
+    let config = Config { unavailable_backoff_secs: 3_600, ..Config::default() };
+    let bench = Bench::with(config, Arc::new(MemoryStore::new()));
+    let mut aside = Vec::new();
+    for number in 0..10 {
+        aside.push(bench.submit(format!("!aside 3 text {number}")).await);
+    }
+    let good = bench.submit("good").await;
+    let running = bench.start();
+    let waits = bench.until(aside[0], |job| job.fault.is_some()).await;
+    assert_eq!((waits.state, code(&waits)), (JobState::ProcessingError, FaultCode::Unavailable));
+    let pause = waits.not_before.since(waits.updated).as_secs_f64();
+    assert!((15.99..24.01).contains(&pause), "{pause} s");
+    bench.until_state(good, JobState::Completed).await;
+    for (number, id) in aside.into_iter().enumerate() {
+        let job = bench.until_state(id, JobState::Completed).await;
+        assert_eq!(job.error_count, 0, "waiting costs nothing");
+        assert_eq!(heard(&bench, &format!("!aside 3 text {number}")), 4);
+    }
+    running.stop().await;
 }
 
 /// Checks that the second of three chunks was given up and the others are there.
