@@ -5,6 +5,8 @@
 
 /// All who show a text show the same.
 mod agreement;
+/// A stage that is set aside holds up its own jobs and no others, and comes back when it works.
+mod aside;
 /// Recordings that cannot be used, or only in part, and what their senders are told.
 mod bad_input;
 /// Requests that are not in order, and how they are answered.

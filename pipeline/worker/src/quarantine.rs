@@ -6,6 +6,10 @@
 //! aside, and many among good ones do not either. A stage in quarantine has
 //! a file in the state folder, so that operators see it, and release it by removing the file
 //! (`scribed plugins release`). After a while one job may try it; when that goes well it is released.
+//!
+//! Only jobs count, in either direction. A probe reads the beginning of a recording and a canary sings to
+//! nobody: that they went well says nothing about the recordings on which the stage crashed, and a trial
+//! would be wasted on them. A crash in a probe is not counted since the job that follows crashes as well.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,8 +64,13 @@ impl Quarantine {
         self.crashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the stage that is in quarantine, if one of these is. When a trial is due, the caller
-    /// makes it.
+    /// Returns the stage that is in quarantine, if one of these is.
+    pub(crate) fn holds<'a>(&self, stages: impl IntoIterator<Item = &'a str>) -> Option<Entry> {
+        measure::quarantined(&self.folder);
+        stages.into_iter().find_map(|stage| read(&file(&self.folder, stage)))
+    }
+
+    /// Returns the stage that is in quarantine and whose trial is not due yet, if one of these is.
     pub(crate) fn closed<'a>(&self, stages: impl IntoIterator<Item = &'a str>) -> Option<Entry> {
         measure::quarantined(&self.folder);
         stages.into_iter().find_map(|stage| {
@@ -69,9 +78,26 @@ impl Quarantine {
             let entry = read(&file)?;
             let age = fs::metadata(&file).and_then(|file| file.modified()).ok();
             let age = age.and_then(|at| SystemTime::now().duration_since(at).ok());
-            if age.is_some_and(|age| age < self.rule.trial) {
-                return Some(entry);
-            }
+            age.is_some_and(|age| age < self.rule.trial).then_some(entry)
+        })
+    }
+
+    /// Asks whether these stages may run, for a job or for none; returns the stage that may not. When a
+    /// trial is due, the job makes it.
+    pub(crate) fn enter<'a>(
+        &self,
+        mut stages: impl Iterator<Item = &'a str> + Clone,
+        job: Option<JobId>,
+    ) -> Option<Entry> {
+        if job.is_none() {
+            return self.holds(stages);
+        }
+        // Nothing is tried where another stage would not let the job pass.
+        if let Some(entry) = self.closed(stages.clone()) {
+            return Some(entry);
+        }
+        stages.find_map(|stage| {
+            let entry = read(&file(&self.folder, stage))?;
             // One tries; the others find a fresh file.
             tracing::info!(stage, "one job tries a stage that is in quarantine");
             write(&self.folder, &entry).err().map(|_| entry)
@@ -82,9 +108,10 @@ impl Quarantine {
     pub(crate) fn crashed<'a>(
         &self,
         stages: impl IntoIterator<Item = &'a str>,
-        job: JobId,
+        job: Option<JobId>,
         why: &str,
     ) {
+        let Some(job) = job else { return };
         for stage in stages {
             let count = {
                 let mut crashes = self.crashes();
@@ -115,8 +142,15 @@ impl Quarantine {
         }
     }
 
-    /// Takes back what was counted, and releases what was on trial.
-    pub(crate) fn went_well<'a>(&self, stages: impl IntoIterator<Item = &'a str>) {
+    /// Takes back what was counted, and releases what was on trial, when a job went well.
+    pub(crate) fn went_well<'a>(
+        &self,
+        stages: impl IntoIterator<Item = &'a str>,
+        job: Option<JobId>,
+    ) {
+        if job.is_none() {
+            return;
+        }
         for stage in stages {
             self.crashes().remove(stage);
             if release(&self.folder, stage).is_ok_and(|was| was) {
@@ -181,50 +215,115 @@ fn write(folder: &Path, entry: &Entry) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    const HOUR: Duration = Duration::from_secs(3_600);
+    const A: [&str; 1] = ["a"];
+
     fn quarantine(folder: &Path, trial: Duration) -> Quarantine {
         let rule = Rule { crashes: 3, window: Duration::from_secs(60), trial };
         Quarantine::new(folder.join("quarantine"), rule)
     }
 
+    /// A job that crashed nowhere.
+    const OTHER: Option<JobId> = Some(JobId(9));
+
+    fn enter<const N: usize>(quarantine: &Quarantine, stages: [&str; N]) -> Option<Entry> {
+        quarantine.enter(stages.into_iter(), OTHER)
+    }
+
+    fn crash(quarantine: &Quarantine, stage: &str, job: i64, why: &str) {
+        quarantine.crashed([stage], Some(JobId(job)), why);
+    }
+
+    /// Puts a stage into quarantine.
+    fn close(quarantine: &Quarantine, stage: &str) {
+        (0..3).for_each(|job| crash(quarantine, stage, job, "it exited with code 1"));
+        assert!(quarantine.holds([stage]).is_some());
+    }
+
+    /// Lets a stage have been in quarantine, or on trial, for so long.
+    fn age(quarantine: &Quarantine, stage: &str, age: Duration) {
+        let file = fs::File::options().write(true).open(file(&quarantine.folder, stage)).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+    }
+
     #[test]
     fn crashes_in_a_row_close_a_stage_and_no_other() {
         let temp = tempfile::tempdir().unwrap();
-        let quarantine = quarantine(temp.path(), Duration::from_secs(60));
+        let quarantine = quarantine(temp.path(), HOUR);
         for job in 1..=2 {
-            quarantine.crashed(["a"], JobId(job), "SIGSEGV");
+            crash(&quarantine, "a", job, "SIGSEGV");
         }
-        quarantine.went_well(["a"]);
+        quarantine.went_well(A, OTHER);
         for job in 1..=2 {
-            quarantine.crashed(["a"], JobId(job), "SIGSEGV");
+            crash(&quarantine, "a", job, "SIGSEGV");
         }
-        assert_eq!(quarantine.closed(["a", "b"]), None);
-        quarantine.crashed(["a"], JobId(2), "SIGSEGV");
-        assert_eq!(quarantine.closed(["a", "b"]), None, "one job again and again is one");
-        quarantine.crashed(["a"], JobId(3), "SIGABRT");
-        let entry = quarantine.closed(["b", "a"]).unwrap();
+        assert_eq!(enter(&quarantine, ["a", "b"]), None);
+        crash(&quarantine, "a", 2, "SIGSEGV");
+        assert_eq!(enter(&quarantine, ["a", "b"]), None, "one job again and again is one");
+        crash(&quarantine, "a", 3, "SIGABRT");
+        let entry = enter(&quarantine, ["b", "a"]).unwrap();
         assert!(entry.stage == "a" && entry.why.contains("SIGABRT"), "{entry:?}");
-        assert_eq!(quarantine.closed(["b"]), None);
+        assert_eq!(enter(&quarantine, ["b"]), None);
         assert_eq!(list(&quarantine.folder).unwrap(), [entry]);
     }
 
     #[test]
     fn an_operator_releases_a_stage() {
         let temp = tempfile::tempdir().unwrap();
-        let quarantine = quarantine(temp.path(), Duration::from_secs(60));
+        let quarantine = quarantine(temp.path(), HOUR);
         assert!(!release(&quarantine.folder, "a").unwrap());
-        (0..3).for_each(|job| quarantine.crashed(["a"], JobId(job), "it exited with code 1"));
+        close(&quarantine, "a");
         assert!(release(&quarantine.folder, "a").unwrap());
-        assert_eq!(quarantine.closed(["a"]), None);
+        assert_eq!(enter(&quarantine, A), None);
         assert!(list(&quarantine.folder).unwrap().is_empty());
     }
 
     #[test]
     fn one_job_tries_again_after_a_while_and_its_success_releases() {
         let temp = tempfile::tempdir().unwrap();
-        let quarantine = quarantine(temp.path(), Duration::ZERO);
-        (0..3).for_each(|job| quarantine.crashed(["a"], JobId(job), "it exited with code 1"));
-        assert_eq!(quarantine.closed(["a"]), None, "the trial is due at once");
-        quarantine.went_well(["a"]);
+        let quarantine = quarantine(temp.path(), HOUR);
+        close(&quarantine, "a");
+        assert!(quarantine.closed(A).is_some() && enter(&quarantine, A).is_some());
+        age(&quarantine, "a", HOUR);
+        assert_eq!(quarantine.closed(A), None, "to ask whether it is due is no trial");
+        assert_eq!(enter(&quarantine, A), None, "the trial is due");
+        assert!(quarantine.closed(A).is_some() && enter(&quarantine, A).is_some(), "one tries");
+        quarantine.went_well(A, OTHER);
+        assert_eq!(enter(&quarantine, A), None);
         assert!(list(&quarantine.folder).unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_trial_is_spent_on_a_job_that_another_stage_stops() {
+        let temp = tempfile::tempdir().unwrap();
+        let quarantine = quarantine(temp.path(), HOUR);
+        close(&quarantine, "a");
+        close(&quarantine, "b");
+        age(&quarantine, "a", HOUR);
+        assert_eq!(enter(&quarantine, ["a", "b"]).unwrap().stage, "b");
+        assert_eq!(enter(&quarantine, A), None, "the trial is still due");
+    }
+
+    #[test]
+    fn what_is_no_job_counts_in_no_direction() {
+        let temp = tempfile::tempdir().unwrap();
+        let quarantine = quarantine(temp.path(), HOUR);
+        for job in 1..=2 {
+            crash(&quarantine, "a", job, "SIGSEGV");
+        }
+        quarantine.crashed(A, None, "SIGSEGV");
+        assert_eq!(
+            quarantine.enter(A.into_iter(), None),
+            None,
+            "a crash in a probe counts nothing"
+        );
+        quarantine.went_well(A, None);
+        crash(&quarantine, "a", 3, "SIGSEGV");
+        assert!(enter(&quarantine, A).is_some(), "a probe that went well pardons nothing");
+        age(&quarantine, "a", HOUR);
+        assert!(quarantine.enter(A.into_iter(), None).is_some(), "a probe makes no trial");
+        quarantine.went_well(A, None);
+        assert_eq!(list(&quarantine.folder).unwrap().len(), 1, "nor does it release");
+        assert_eq!(enter(&quarantine, A), None, "the trial is left to a job");
     }
 }

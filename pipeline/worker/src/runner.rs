@@ -21,7 +21,7 @@ use crate::limits::Limits;
 use crate::message::{Loaded, RecordingInfo, Setup, Work};
 use crate::nursery::{Nursery, Program};
 use crate::process::{Birth, Death, DeathKind, Session, StartError};
-use crate::quarantine::{Quarantine, Rule};
+use crate::quarantine::{Entry, Quarantine, Rule};
 use crate::room::Room;
 
 mod canary;
@@ -160,6 +160,10 @@ impl StageRunner for Workers {
         let probed = cut::probe(&mut lent.session, &recording, &watch).await;
         self.0.settle(group, lent, &first, probed)
     }
+
+    fn set_aside(&self, part: &Part) -> Option<RunError> {
+        self.0.quarantine.closed(ids(part)).map(set_aside)
+    }
 }
 
 /// A worker with the session that it serves.
@@ -212,20 +216,15 @@ impl Shared {
         file: Option<std::os::fd::OwnedFd>,
         watch: &Watch,
     ) -> Result<Serving, RunError> {
-        self.admit(part)?;
+        self.admit(part, watch.job)?;
         let lent = group.lend(&self.nursery).await.map_err(|e| unstarted(last(part), e))?;
         let session = lent.process.open(watch.job, work, file, group.config.patience()).await;
         Ok(Serving { lent, session, job: watch.job })
     }
 
     /// Refuses a part with a stage that is in quarantine.
-    fn admit(&self, part: &Part) -> Result<(), RunError> {
-        let Some(entry) = self.quarantine.closed(ids(part)) else { return Ok(()) };
-        let why = format!(
-            "it is in quarantine ({}); `scribed plugins release {}` releases it",
-            entry.why, entry.stage
-        );
-        Err(RunError::new(entry.stage, Reason::Unavailable, why))
+    fn admit(&self, part: &Part, job: Option<JobId>) -> Result<(), RunError> {
+        self.quarantine.enter(ids(part), job).map_or(Ok(()), |entry| Err(set_aside(entry)))
     }
 
     /// Ends a session: its worker goes back, or is let go.
@@ -240,7 +239,7 @@ impl Shared {
         match ended {
             Ok(made) => {
                 drop(session);
-                self.quarantine.went_well(ids(part));
+                self.quarantine.went_well(ids(part), job);
                 group.give_back(lent);
                 Ok(made)
             }
@@ -266,14 +265,17 @@ impl Shared {
             DeathKind::Broken => Reason::Failed,
             DeathKind::Dismissed => Reason::Cancelled,
         };
-        // The attempt at what a probe crashed on counts by itself.
-        if let Some(job) = job
-            && death.kind != DeathKind::Dismissed
-        {
+        if death.kind != DeathKind::Dismissed {
             self.quarantine.crashed(ids(part), job, &death.why);
         }
         RunError::new(last(part), reason, format!("its worker ended: {}", death.why))
     }
+}
+
+/// Says that a stage is in quarantine.
+fn set_aside(Entry { stage, why }: Entry) -> RunError {
+    let why = format!("it is in quarantine ({why}); `scribed plugins release {stage}` releases it");
+    RunError::new(stage, Reason::SetAside, why)
 }
 
 /// Says why a part could not begin; nothing of it is the job's fault.
@@ -284,7 +286,7 @@ fn unstarted(stage: &str, error: StartError) -> RunError {
     }
 }
 
-fn ids(part: &Part) -> impl Iterator<Item = &str> {
+fn ids(part: &Part) -> impl Iterator<Item = &str> + Clone {
     part.stages.iter().map(|call| call.stage.as_str())
 }
 

@@ -71,8 +71,12 @@ impl Opened {
         let shared = Arc::clone(&self.workers.0);
         let group = shared.group(&self.part, ASR)?;
         let mut is_suspect = false;
+        // What is open was let in when it was opened, and goes on in another worker as the same try. Noise
+        // is for those to hear who have let in a job, or found nothing in quarantine.
+        if self.place.is_none() && self.watch.job.is_some() {
+            shared.admit(&self.part, self.watch.job)?;
+        }
         for _ in 0..INNOCENT_TRIES {
-            shared.admit(&self.part)?;
             let cancel = self.watch.cancel.clone();
             let turn = tokio::select! {
                 biased;
@@ -82,7 +86,7 @@ impl Opened {
             let (death, session) = match self.attempt(group, chunk).await? {
                 None => return Ok(None),
                 Some(Tried::Recognised(text)) => {
-                    shared.quarantine.went_well(ids(&self.part));
+                    shared.quarantine.went_well(ids(&self.part), self.watch.job);
                     return Ok(Some(text));
                 }
                 Some(Tried::Failed(error)) if error.reason == Reason::OutOfMemory => {
