@@ -178,6 +178,8 @@ struct Serving {
 enum Stop {
     /// A stage said so; its worker is fine.
     Stage(RunError),
+    /// The same, after we failed to read its recording for it.
+    Unread(RunError),
     /// We want no more; the worker may still be at it.
     Unwanted,
     /// The worker is gone.
@@ -246,6 +248,11 @@ impl Shared {
             Err(Stop::Stage(error)) => {
                 drop(session);
                 group.give_back(lent);
+                Err(believed(error, group.config.offline))
+            }
+            Err(Stop::Unread(error)) => {
+                drop(session);
+                group.give_back(lent);
                 Err(error)
             }
             Err(Stop::Unwanted) => {
@@ -276,6 +283,22 @@ impl Shared {
 fn set_aside(Entry { stage, why }: Entry) -> RunError {
     let why = format!("it is in quarantine ({why}); `scribed plugins release {stage}` releases it");
     RunError::new(stage, Reason::SetAside, why)
+}
+
+/// Returns what a worker says of its failure, as far as it is believed.
+///
+/// A worker without network, files and devices needs nothing but its recording and its share of memory. So
+/// what it cannot do is its own failure and counts, else one that a recording has taken over would have that
+/// tried for ever. What we failed to read for it is known here, and not its word: [`Stop::Unread`].
+fn believed(error: RunError, is_offline: bool) -> RunError {
+    let lacks_something = matches!(
+        error.reason,
+        Reason::Unavailable | Reason::DeviceFault | Reason::OutOfMemory | Reason::NoDevice
+    );
+    if is_offline && lacks_something {
+        return RunError { reason: Reason::Failed, ..error };
+    }
+    error
 }
 
 /// Says why a part could not begin; nothing of it is the job's fault.
@@ -328,4 +351,42 @@ pub async fn describe(
     let started = crate::process::Process::start(&nursery, program, birth).await;
     let process = started.map_err(|error| unstarted("worker", error))?;
     Ok(process.loaded.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_has_nothing_to_lack_is_not_believed_that_it_does() {
+        let reason = |reason, is_offline| {
+            let error = RunError::new("decode", reason, "it says so");
+            let believed = believed(error, is_offline);
+            assert_eq!(
+                (believed.stage.as_str(), believed.message.as_str()),
+                ("decode", "it says so")
+            );
+            believed.reason
+        };
+        for lack in
+            [Reason::Unavailable, Reason::DeviceFault, Reason::OutOfMemory, Reason::NoDevice]
+        {
+            assert!(!lack.code().is_charged(), "{lack:?}");
+            assert!(reason(lack, true).code().is_charged(), "{lack:?}");
+            assert_eq!(reason(lack, false), lack);
+        }
+        for other in [Reason::InvalidInput, Reason::NoAudio, Reason::Panicked, Reason::Cancelled] {
+            assert_eq!(reason(other, true), other);
+        }
+    }
+
+    #[test]
+    fn no_worker_says_that_its_stage_is_set_aside() {
+        let said = |reason: &str| {
+            let error = format!(r#"{{"stage": "a", "reason": "{reason}", "message": "b"}}"#);
+            serde_json::from_str::<RunError>(&error)
+        };
+        assert_eq!(said("unavailable").unwrap().reason, Reason::Unavailable);
+        assert!(said("set_aside").is_err());
+    }
 }

@@ -12,7 +12,7 @@ use tokio::sync::{RwLockReadGuard, RwLockWriteGuard, SemaphorePermit};
 
 use super::canary::noise;
 use super::cut::condemned;
-use super::{Stop, Workers, ids, last, unstarted};
+use super::{Stop, Workers, believed, ids, last, unstarted};
 use crate::bulk;
 use crate::config::ASR;
 use crate::group::Group;
@@ -94,9 +94,9 @@ impl Opened {
                     if group.room.shrink(turn.place, None) {
                         continue;
                     }
-                    return Err(error);
+                    return Err(believed(error, group.config.offline));
                 }
-                Some(Tried::Failed(error)) => return Err(error),
+                Some(Tried::Failed(error)) => return Err(believed(error, group.config.offline)),
                 Some(Tried::Died(death, session)) => (death, session),
             };
             self.place = None;
@@ -106,7 +106,8 @@ impl Opened {
                 _ if death.kind == DeathKind::Memory => {
                     if !group.room.shrink(turn.place, Some(death.pid)) {
                         let why = format!("its worker ended: {}", death.why);
-                        return Err(RunError::new(last(&self.part), Reason::OutOfMemory, why));
+                        let error = RunError::new(last(&self.part), Reason::OutOfMemory, why);
+                        return Err(believed(error, group.config.offline));
                     }
                 }
                 Some(guilty) if guilty == session => {
@@ -219,7 +220,7 @@ impl Opened {
         match tried {
             Ok(Some(text)) => Ok(Tried::Recognised(text)),
             Ok(None) => Err(self.error("it opened twice")),
-            Err(Stop::Stage(error)) => Ok(Tried::Failed(error)),
+            Err(Stop::Stage(error) | Stop::Unread(error)) => Ok(Tried::Failed(error)),
             Err(Stop::Unwanted) => Err(self.cancelled()),
             Err(Stop::Death(death)) => Ok(Tried::Died(death, session)),
         }
