@@ -81,7 +81,8 @@ pub async fn start(
     scribed_worker::describe(&program, &search, tried, ready).await.map_err(refused)?;
     let quarantine = folder.quarantine();
     let slots = config.engine.slots();
-    let begin = Start { program, search, warm, slots, quarantine };
+    let known = stages.known.clone();
+    let begin = Start { program, search, warm, slots, quarantine, stages: known };
     let workers = Workers::new(&config.workers, begin).map_err(anyhow::Error::new)?;
     workers.warm_up().await.map_err(refused)?;
     Ok(Running { runner: Arc::new(workers), warm: None })

@@ -48,7 +48,7 @@ pub(super) fn run(session: &Session, ask: &Plugins) -> Result<ExitCode, Failure>
         }
         Plugins::List(_) => {
             list(&stages);
-            for Entry { stage, why } in &aside {
+            for Entry { stage, why, .. } in &aside {
                 output::note(format!(
                     "warning: {stage} is in quarantine: {why}; \
                      `scribed plugins release {stage}` releases it"

@@ -6,6 +6,7 @@
 //! aside, and many among good ones do not either. A stage in quarantine has
 //! a file in the state folder, so that operators see it, and release it by removing the file
 //! (`scribed plugins release`). After a while one job may try it; when that goes well it is released.
+//! So it is when the daemon starts with another version of its plugin.
 //!
 //! Only jobs count, in either direction. A probe reads the beginning of a recording and a canary sings to
 //! nobody: that they went well says nothing about the recordings on which the stage crashed, and a trial
@@ -41,6 +42,9 @@ pub struct Entry {
     pub stage: String,
     /// Why.
     pub why: String,
+    /// What its plugin was like, see [`version`]; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
 }
 
 /// When jobs crashed in a stage, by its id.
@@ -51,12 +55,24 @@ type Crashes = BTreeMap<String, BTreeMap<JobId, Instant>>;
 pub(crate) struct Quarantine {
     folder: PathBuf,
     rule: Rule,
+    /// What the plugins are like, by stage. As at the start: what is put in their place later is not what
+    /// the workers have loaded.
+    plugins: BTreeMap<String, String>,
     crashes: Mutex<Crashes>,
 }
 
 impl Quarantine {
-    pub(crate) fn new(folder: PathBuf, rule: Rule) -> Self {
-        Self { folder, rule, crashes: Mutex::default() }
+    /// Opens the quarantine, and releases stages whose plugin is another one by now.
+    pub(crate) fn new(folder: PathBuf, rule: Rule, plugins: BTreeMap<String, String>) -> Self {
+        let quarantine = Self { folder, rule, plugins, crashes: Mutex::default() };
+        for Entry { stage, plugin, .. } in list(&quarantine.folder).unwrap_or_default() {
+            let is_another =
+                plugin.zip(quarantine.plugins.get(&stage)).is_some_and(|(was, is)| was != *is);
+            if is_another && release(&quarantine.folder, &stage).is_ok_and(|was| was) {
+                tracing::info!(stage, "released from quarantine: its plugin is another version");
+            }
+        }
+        quarantine
     }
 
     /// Returns the counts; a panic elsewhere cannot have left them half changed.
@@ -127,7 +143,8 @@ impl Quarantine {
             self.crashes().remove(stage);
             let secs = self.rule.window.as_secs();
             let why = format!("{count} jobs crashed in it within {secs} s, the last: {why}");
-            let entry = Entry { stage: stage.to_owned(), why };
+            let plugin = self.plugins.get(stage).cloned();
+            let entry = Entry { stage: stage.to_owned(), why, plugin };
             match write(&self.folder, &entry) {
                 Ok(()) => {
                     measure::quarantined(&self.folder);
@@ -159,6 +176,15 @@ impl Quarantine {
             }
         }
     }
+}
+
+/// Returns what tells a plugin from other versions of it: the version that it gives itself, which its maker
+/// may forget to raise, and the length and age of its library. None where that cannot be looked at.
+pub(crate) fn version(given: &str, library: &Path) -> Option<String> {
+    let library = fs::metadata(library).ok()?;
+    let changed = library.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let (secs, nanos) = (changed.as_secs(), changed.subsec_nanos());
+    Some(format!("{given}, {} bytes, changed at {secs}.{nanos:09}", library.len()))
 }
 
 /// Lists what is in quarantine, in the order of the stages' ids.
@@ -219,8 +245,18 @@ mod tests {
     const A: [&str; 1] = ["a"];
 
     fn quarantine(folder: &Path, trial: Duration) -> Quarantine {
+        started(folder, trial, [("a", "1")])
+    }
+
+    /// The quarantine of a daemon that starts with plugins of these versions.
+    fn started<const N: usize>(
+        folder: &Path,
+        trial: Duration,
+        plugins: [(&str, &str); N],
+    ) -> Quarantine {
         let rule = Rule { crashes: 3, window: Duration::from_secs(60), trial };
-        Quarantine::new(folder.join("quarantine"), rule)
+        let plugins = plugins.map(|(stage, version)| (stage.to_owned(), version.to_owned()));
+        Quarantine::new(folder.join("quarantine"), rule, plugins.into())
     }
 
     /// A job that crashed nowhere.
@@ -302,6 +338,35 @@ mod tests {
         age(&quarantine, "a", HOUR);
         assert_eq!(enter(&quarantine, ["a", "b"]).unwrap().stage, "b");
         assert_eq!(enter(&quarantine, A), None, "the trial is still due");
+    }
+
+    #[test]
+    fn another_version_of_its_plugin_releases_a_stage() {
+        let temp = tempfile::tempdir().unwrap();
+        let before = started(temp.path(), HOUR, [("a", "1")]);
+        close(&before, "a");
+        close(&before, "b");
+        let held = |plugins| {
+            let entries = list(&started(temp.path(), HOUR, plugins).folder).unwrap();
+            entries.into_iter().map(|entry| entry.stage).collect::<Vec<_>>()
+        };
+        assert_eq!(held([("a", "1"), ("b", "1")]), ["a", "b"], "of b nothing was known");
+        assert_eq!(held([("c", "1"), ("b", "1")]), ["a", "b"], "what is gone is no other version");
+        assert_eq!(held([("a", "2"), ("b", "2")]), ["b"]);
+    }
+
+    #[test]
+    fn a_library_that_was_replaced_is_another_version() {
+        let temp = tempfile::tempdir().unwrap();
+        let library = temp.path().join("libstage.so");
+        assert_eq!(version("1.0", &library), None);
+        fs::write(&library, "code").unwrap();
+        let first = version("1.0", &library);
+        assert!(first.is_some());
+        assert_eq!(version("1.0", &library), first);
+        assert_ne!(version("1.1", &library), first);
+        fs::write(&library, "more code").unwrap();
+        assert_ne!(version("1.0", &library), first);
     }
 
     #[test]

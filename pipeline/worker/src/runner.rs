@@ -10,7 +10,7 @@ use scribed_engine::runner::{
     Chunk, Cut, Document, Part, Reason, Recogniser, Recording, RunError, StageCall, StageRunner,
     Watch,
 };
-use scribed_plugin_host::Search;
+use scribed_plugin_host::{Search, StageInfo};
 use scribed_schemas::id::JobId;
 use scribed_schemas::transcript::Segments;
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ use crate::limits::Limits;
 use crate::message::{Loaded, RecordingInfo, Setup, Work};
 use crate::nursery::{Nursery, Program};
 use crate::process::{Birth, Death, DeathKind, Session, StartError};
-use crate::quarantine::{Entry, Quarantine, Rule};
+use crate::quarantine::{self, Entry, Quarantine, Rule};
 use crate::room::Room;
 
 mod canary;
@@ -56,6 +56,8 @@ pub struct Start {
     pub slots: u32,
     /// Folder of the files that say what is in quarantine.
     pub quarantine: PathBuf,
+    /// The stages that there are, so that those of a new plugin are released from it.
+    pub stages: Vec<StageInfo>,
 }
 
 impl Workers {
@@ -64,7 +66,7 @@ impl Workers {
     /// # Errors
     /// The thread that starts workers cannot be made.
     pub fn new(config: &Config, start: Start) -> std::io::Result<Self> {
-        let Start { program, search, mut warm, slots, quarantine } = start;
+        let Start { program, search, mut warm, slots, quarantine, stages } = start;
         let back_after = Duration::from_secs(config.room_back_secs);
         let group = |(name, settings): (String, GroupConfig)| {
             let setup = Setup {
@@ -89,10 +91,14 @@ impl Workers {
             window: Duration::from_secs(config.quarantine_window_secs),
             trial: Duration::from_secs(config.quarantine_trial_secs),
         };
+        let version = |stage: StageInfo| {
+            Some((stage.id, quarantine::version(&stage.version, &stage.library)?))
+        };
+        let plugins = stages.into_iter().filter_map(version).collect();
         Ok(Self(Arc::new(Shared {
             nursery: Nursery::start()?,
             groups,
-            quarantine: Quarantine::new(quarantine, rule),
+            quarantine: Quarantine::new(quarantine, rule, plugins),
             canary: Duration::from_secs(config.canary_secs),
         })))
     }
@@ -280,7 +286,7 @@ impl Shared {
 }
 
 /// Says that a stage is in quarantine.
-fn set_aside(Entry { stage, why }: Entry) -> RunError {
+fn set_aside(Entry { stage, why, .. }: Entry) -> RunError {
     let why = format!("it is in quarantine ({why}); `scribed plugins release {stage}` releases it");
     RunError::new(stage, Reason::SetAside, why)
 }
