@@ -161,7 +161,7 @@ const LINES: [&str; 8] = [
 ];
 
 /// Says each of the lines wherever a client can say something.
-fn say(daemon: &Daemon, client: &Client) {
+fn say_everywhere(daemon: &Daemon, client: &Client) {
     let base = daemon.base();
     for line in LINES {
         let escaped = quoted(line);
@@ -206,7 +206,7 @@ fn nobody_writes_a_line_into_the_log_but_the_daemon() {
         setup.variable("SCRIBED_HTTP__TRUSTED_PROXIES", "[\"127.0.0.1\"]")
     };
     let daemon = trusting().start();
-    say(&daemon, &daemon.client());
+    say_everywhere(&daemon, &daemon.client());
     let log = daemon.log();
     for line in log.lines() {
         let time = line.split(' ').next().unwrap_or_default();
@@ -220,7 +220,7 @@ fn nobody_writes_a_line_into_the_log_but_the_daemon() {
     assert!(found.is_none(), "raw in the log: {found:?}");
 
     let daemon = trusting().argument("--log-format").argument("json").start();
-    say(&daemon, &daemon.client());
+    say_everywhere(&daemon, &daemon.client());
     for line in daemon.log().lines() {
         let entry: Value = serde_json::from_str(line).unwrap();
         assert!(entry["timestamp"].is_string(), "{entry}");
