@@ -155,6 +155,50 @@ fn what_is_anothers_does_not_exist_for_clients_of_cielo24_either() {
 }
 
 #[test]
+fn what_is_anothers_does_not_exist_for_clients_of_revai_either() {
+    let busy = Busy::start(DOCUMENTS);
+    let (owner, other) = (&busy.owner, busy.daemon.client());
+    let done = busy::submit(owner, NAME);
+    busy.complete(done, TEXT);
+    let waiting = busy::submit(owner, NAME);
+    let foreign = [done.0, busy.endless.0, waiting.0, owner.id()];
+    let missing = [7, done.0 + 1, waiting.0 + 1_000_000, (1 << 53) - 1, i64::MAX];
+    let written = foreign.iter().chain(&missing).map(i64::to_string);
+    // Without any number a path is another one: that of the list.
+    let nonsense = NONSENSE.iter().filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
+    let disguised = foreign.iter().flat_map(|id| disguises(*id));
+    let ids: Vec<String> = written.chain(nonsense).chain(disguised).collect();
+    let places = places(&other.get("/openapi/revai.json").status(200).json());
+    let routes: BTreeSet<String> = places.iter().map(|place| place.path.clone()).collect();
+    assert!(routes.len() >= 6, "{routes:?}");
+    for place in &places {
+        let none = place.ask(&other, "1").status(404);
+        assert_eq!(none.json()["title"], "could not find job", "{place:?}");
+        for id in &ids {
+            let answer = place.ask(&other, id);
+            let same = (answer.status, &answer.body) == (none.status, &none.body);
+            assert!(same, "{id:?} at {place:?}: {answer:?}");
+        }
+    }
+    say(&format!("{} ids at {} places of {routes:?}", ids.len(), places.len()));
+    for prefix in ["/revspeech/v1beta", "/speechtotext/v1"] {
+        let jobs = format!("{prefix}/jobs");
+        assert_eq!(other.get(&jobs).status(200).json(), json!([]));
+        // Where a list begins is said by the id of a job too.
+        let behind = |id: i64| other.get(&format!("{jobs}?starting_after={id}")).status(400).body;
+        for id in foreign {
+            assert_eq!(behind(id), behind(1), "{id}");
+        }
+    }
+    // Nothing happened to them.
+    assert_eq!(owner.text(done), TEXT);
+    assert_eq!(
+        (owner.state(waiting), owner.state(busy.endless)),
+        ("queued".into(), "in_progress".into())
+    );
+}
+
+#[test]
 fn of_a_number_that_comes_twice_only_one_is_looked_at() {
     let busy = Busy::start(DOCUMENTS);
     let other = busy.daemon.client();

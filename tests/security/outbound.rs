@@ -183,7 +183,10 @@ fn no_url_in_a_request_is_called() {
     let daemon = canary.within_reach().start();
     let client = daemon.client();
     let urls = canary.urls();
-    let failed = named_for_fetching(&daemon, &client, &urls);
+    let key = ["account", "api-key", "create", &client.username()];
+    let with_key = client.with_token(daemon.program().run(key).code(0).out.trim());
+    let failed = named_for_fetching(&with_key, &client, &urls);
+    let called = called_in_vain(&daemon, named_for_calling(&with_key, &client, &urls));
     for url in &urls {
         let names = ["media_url", "callback_url", "url", "callback", "audiofile"];
         let parameters = names.map(|name| format!("&{name}={}", quoted(url))).concat();
@@ -213,7 +216,8 @@ fn no_url_in_a_request_is_called() {
     client.end_of(Job(taken["task_id"].as_i64().unwrap()));
     let calls = canary.calls();
     say(&format!(
-        "{} hostile URLs in requests: {calls} connections, {failed} jobs failed",
+        "{} hostile URLs in requests: {calls} connections, {failed} jobs failed, {called} called in \
+         vain",
         urls.len()
     ));
     assert_eq!(calls, 0);
@@ -221,9 +225,8 @@ fn no_url_in_a_request_is_called() {
 
 /// Submits recordings that lie at URLs: each is refused by its name, or a job that fails. Returns how many
 /// are jobs.
-fn named_for_fetching(daemon: &Daemon, client: &Client, urls: &[String]) -> usize {
-    let made = daemon.program().run(["account", "api-key", "create", &client.username()]).code(0);
-    let with_key = client.with_token(made.out.trim());
+#[track_caller]
+fn named_for_fetching(with_key: &Client, client: &Client, urls: &[String]) -> usize {
     let mut jobs = Vec::new();
     for (number, url) in urls.iter().enumerate() {
         let (name, value) = match number % 2 {
@@ -241,6 +244,41 @@ fn named_for_fetching(daemon: &Daemon, client: &Client, urls: &[String]) -> usiz
     }
     for job in &jobs {
         assert_eq!(client.end_of(*job), "processing_fail");
+    }
+    jobs.len()
+}
+
+/// Submits recordings whose end is to be told to URLs, in both ways that clients of Rev.ai say it: each
+/// is refused by its name, or a job that ends well. Returns how many are to be called.
+#[track_caller]
+fn named_for_calling(with_key: &Client, client: &Client, urls: &[String]) -> usize {
+    let mut jobs = Vec::new();
+    for (number, url) in urls.iter().enumerate() {
+        let path = ["/speechtotext/v1/jobs", "/revspeech/v1beta/jobs"][number % 2];
+        let ways = [
+            ("callback_url", json!({ "callback_url": url })),
+            ("notification_config.url", json!({"notification_config": {"url": url}})),
+        ];
+        // An empty address in the first way asks for nobody.
+        for (name, options) in
+            ways.into_iter().filter(|(name, _)| !url.is_empty() || name.contains('.'))
+        {
+            let part = reqwest::blocking::multipart::Part::bytes(recording()).file_name("a.wav");
+            let form = reqwest::blocking::multipart::Form::new().part("media", part);
+            let form = form.text("options", options.to_string());
+            let request = with_key.request(reqwest::Method::POST, path).multipart(form);
+            let answer = scribed_tests::client::send(request);
+            if answer.status == 200 {
+                jobs.push(Job(answer.json()["id"].as_str().unwrap().parse().unwrap()));
+            } else {
+                let refused = answer.status(400).json();
+                let all = refused["parameters"].as_object().unwrap();
+                assert!(all.keys().eq([name]), "{url}: {refused}");
+            }
+        }
+    }
+    for job in &jobs {
+        assert_eq!(client.end_of(*job), "completed");
     }
     jobs.len()
 }

@@ -63,10 +63,12 @@ impl Place {
 /// Finds every place for a number in a description.
 pub(crate) fn places(document: &Value) -> Vec<Place> {
     let mut places = Vec::new();
-    for (path, operations) in document["paths"].as_object().unwrap() {
-        for (method, operation) in operations.as_object().unwrap() {
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let shared = &item["parameters"];
+        let operations = item.as_object().unwrap().iter();
+        for (method, operation) in operations.filter(|(name, _)| *name != "parameters") {
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            places.extend(Described { document, operation }.places(&method, path));
+            places.extend(Described { document, shared, operation }.places(&method, path));
         }
     }
     places
@@ -76,6 +78,8 @@ pub(crate) fn places(document: &Value) -> Vec<Place> {
 #[derive(Debug, Clone, Copy)]
 struct Described<'a> {
     document: &'a Value,
+    /// Parameters of every operation on its path; null without any.
+    shared: &'a Value,
     operation: &'a Value,
 }
 
@@ -115,8 +119,9 @@ impl<'a> Described<'a> {
     }
 
     fn parameters(self) -> impl Iterator<Item = &'a Value> {
-        let parameters = self.operation["parameters"].as_array();
-        parameters.into_iter().flatten().map(move |value| self.resolved(value))
+        let parameters = [self.shared, &self.operation["parameters"]].into_iter();
+        let parameters = parameters.filter_map(Value::as_array).flatten();
+        parameters.map(move |value| self.resolved(value))
     }
 
     /// Returns the schema of the body; null without one.
