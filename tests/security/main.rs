@@ -40,6 +40,8 @@ mod secrets;
 mod slow;
 /// No request is two requests to somebody else.
 mod smuggling;
+/// Times, and whether two lots of them are alike.
+mod times;
 /// No forged token passes.
 mod tokens;
 

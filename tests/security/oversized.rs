@@ -1,7 +1,13 @@
 //! S7: input that is too large is cut off early: the answer says so, the connection ends, and the
 //! daemon neither keeps it nor minds.
+//!
+//! Past a limit the daemon looks at a piece of 64 KiB at most, and what the kernels of both ends have room
+//! for is sent too. More is only read away, unseen, while the answer is on its way: for a time and not up
+//! to a size, `http.linger_secs` for the body and once more for the connection behind it.
 
-use scribed_tests::{Client, Daemon, Setup, say};
+use std::time::{Duration, Instant};
+
+use scribed_tests::{Client, Daemon, Setup, is_long, say};
 
 use crate::raw::{Raw, answers, ask, bearer, exchange_pieces, only, request};
 
@@ -11,18 +17,53 @@ const ENDLESS: usize = 256 * 1024 * 1024;
 /// these requests, and never what they sent.
 const GROWTH_KIB: u64 = 24 * 1024;
 
-/// Starts a daemon that does not read on for long.
-fn impatient() -> Daemon {
-    let setup = Setup::default().option("http.max_upload_bytes", 200_000);
-    setup.option("http.linger_secs", 1).option("http.linger_patience_secs", 1).start()
+/// Largest recording, in bytes.
+const UPLOAD: u32 = 200_000;
+/// Largest JSON body, in bytes: the default.
+const JSON: u32 = 1 << 20;
+/// Bytes past a limit that the kernels of both ends may hold: more than Linux lets their buffers grow to.
+const KERNELS: usize = 64 * 1024 * 1024;
+/// How long a connection may last beside the time for the rest of a body, in the long form.
+const SLACK: Duration = Duration::from_secs(3);
+
+/// Starts a daemon that reads on for so many seconds.
+fn impatient(linger_secs: u32) -> Daemon {
+    let setup = Setup::default().option("http.max_upload_bytes", UPLOAD);
+    let setup = setup.option("http.linger_secs", linger_secs);
+    setup.option("http.linger_patience_secs", linger_secs).start()
+}
+
+/// Sends a head and then a piece again and again, until the daemon hangs up. Returns also how many bytes
+/// it could send.
+#[track_caller]
+fn endless_counted(base: &str, head: &str, piece: &[u8]) -> (Raw, usize) {
+    let again = std::iter::repeat_n(piece, ENDLESS / piece.len());
+    let (bytes, sent) = exchange_pieces(base, std::iter::once(head.as_bytes()).chain(again));
+    (only(answers(&bytes)), sent)
 }
 
 /// Sends a head and then a piece again and again, until the daemon hangs up.
 #[track_caller]
 fn endless(base: &str, head: &str, piece: &[u8]) -> Raw {
-    let again = std::iter::repeat_n(piece, ENDLESS / piece.len());
-    let bytes = exchange_pieces(base, std::iter::once(head.as_bytes()).chain(again));
-    only(answers(&bytes))
+    endless_counted(base, head, piece).0
+}
+
+/// Makes the head of an upload without end.
+fn upload_head(client: &Client) -> String {
+    format!(
+        "POST /upload-audiofile HTTP/1.1\r\nHost: x\r\n{}\r\nTransfer-Encoding: chunked\r\n\
+         Content-Type: multipart/form-data; boundary=b\r\n\r\n",
+        bearer(client.token())
+    )
+}
+
+/// Begins the part of an upload that holds the recording.
+const FILE: &[u8] =
+    b"--b\r\nContent-Disposition: form-data; name=\"audiofile\"; filename=\"a\"\r\n\r\n";
+
+/// Makes a chunk of a body.
+fn chunk(text: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", text.len()).as_bytes(), text, b"\r\n"].concat()
 }
 
 /// Makes the head of a request whose body has no end.
@@ -78,7 +119,7 @@ fn a_head_that_is_too_large_is_refused() {
 
 #[test]
 fn a_body_without_end_is_cut_off() {
-    let daemon = impatient();
+    let daemon = impatient(1);
     let (client, base) = (daemon.client(), daemon.base());
     let before = daemon.peak_memory_kib();
     let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
@@ -105,17 +146,11 @@ fn a_body_without_end_is_cut_off() {
 /// Sends forms of which one part or another never ends.
 #[track_caller]
 fn uploads_without_end_are_cut_off(client: &Client, base: &str) {
-    let head = format!(
-        "POST /upload-audiofile HTTP/1.1\r\nHost: x\r\n{}\r\nTransfer-Encoding: chunked\r\n\
-         Content-Type: multipart/form-data; boundary=b\r\n\r\n",
-        bearer(client.token())
-    );
-    let chunk = |text: &[u8]| [format!("{:x}\r\n", text.len()).as_bytes(), text, b"\r\n"].concat();
-    let file = b"--b\r\nContent-Disposition: form-data; name=\"audiofile\"; filename=\"a\"\r\n\r\n";
+    let head = upload_head(client);
     let field = b"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n\r\n";
     let begun = |text: &[u8]| format!("{head}{}", String::from_utf8_lossy(&chunk(text)));
     let cases: [(&str, String, Vec<u8>, &[u16]); 6] = [
-        ("a file", begun(file), chunk(&vec![0; 0x8000]), &[413]),
+        ("a file", begun(FILE), chunk(&vec![0; 0x8000]), &[413]),
         ("a field", begun(field), chunk(&vec![b'y'; 0x8000]), &[413]),
         ("parts", head.clone(), chunk(&field.repeat(100)), &[400]),
         ("what comes before", head.clone(), chunk(&vec![b'y'; 0x8000]), &[400]),
@@ -129,8 +164,42 @@ fn uploads_without_end_are_cut_off(client: &Client, base: &str) {
 }
 
 #[test]
+fn past_a_limit_bytes_are_only_read_away_while_the_daemon_lingers() {
+    for linger_secs in [0, 1] {
+        let daemon = impatient(linger_secs);
+        let (client, base) = (daemon.client(), daemon.base());
+        let blank = vec![b' '; 0x10000];
+        let json = |lines: &str| head("/auth/login", lines);
+        let upload = format!("{}{}", upload_head(&client), String::from_utf8_lossy(&chunk(FILE)));
+        let cases = [
+            ("a body in chunks", json("Transfer-Encoding: chunked"), chunk(&blank), JSON),
+            ("a body with a length", json("Content-Length: 268435456"), blank.clone(), JSON),
+            ("a recording", upload, chunk(&blank), UPLOAD),
+        ];
+        for (what, head, piece, limit) in cases {
+            let begin = Instant::now();
+            let (answer, sent) = endless_counted(base, &head, &piece);
+            let (took, past) = (begin.elapsed(), sent.saturating_sub(limit as usize));
+            say(&format!(
+                "{what}, lingering for {linger_secs} s: {past} bytes past the limit, {took:.1?}"
+            ));
+            if linger_secs == 0 {
+                // Whoever does not linger may lose the answer to a reset.
+                assert!([0, 413].contains(&answer.status), "{what}: {answer:?}");
+                assert!(past < KERNELS, "{what}: {past} bytes past the limit");
+            } else {
+                assert_eq!(answer.status, 413, "{what}: {answer:?}");
+            }
+            let most = 2 * Duration::from_secs(linger_secs.into()) + SLACK;
+            assert!(!is_long() || took <= most, "{what}: {took:?}");
+        }
+        let _served = client.get("/auth/info").status(200);
+    }
+}
+
+#[test]
 fn what_stands_around_chunks_has_an_end_too() {
-    let daemon = impatient();
+    let daemon = impatient(1);
     let before = daemon.peak_memory_kib();
     let chunked = head("/auth/login", "Transfer-Encoding: chunked");
     let (name, trailer) = (format!("{chunked}2;"), format!("{chunked}2\r\n{{}}\r\n0\r\n"));

@@ -2,7 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use scribed_tests::{Daemon, eventually};
+
+use crate::slow::{MORE, descriptors};
 
 /// How long a daemon may leave a connection open that it should close; far above its own limits.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -52,26 +56,30 @@ pub(crate) fn connect(base: &str) -> TcpStream {
 /// Sends bytes on a connection of their own and reads until the daemon closes it.
 #[track_caller]
 pub(crate) fn exchange(base: &str, bytes: &[u8]) -> Vec<u8> {
-    exchange_pieces(base, std::iter::once(bytes))
+    exchange_pieces(base, std::iter::once(bytes)).0
 }
 
-/// Sends pieces for as long as the daemon takes them, and reads meanwhile until it closes.
+/// Sends pieces for as long as the daemon takes them, and reads meanwhile until it closes. Returns what
+/// was read, and how many bytes could be sent: of a piece that was cut off, none.
 #[track_caller]
 pub(crate) fn exchange_pieces<'a>(
     base: &str,
     pieces: impl Iterator<Item = &'a [u8]> + Send,
-) -> Vec<u8> {
+) -> (Vec<u8>, usize) {
     let mut reader = connect(base);
     let mut writer = reader.try_clone().unwrap();
     let mut answer = Vec::new();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
+    let sent = std::thread::scope(|scope| {
+        let sending = scope.spawn(move || {
+            let mut sent = 0;
             for piece in pieces {
                 // Whoever has been answered may be hung up on.
                 if writer.write_all(piece).is_err() {
-                    return;
+                    break;
                 }
+                sent += piece.len();
             }
+            sent
         });
         let read = reader.read_to_end(&mut answer);
         // A reset is an end too.
@@ -80,8 +88,9 @@ pub(crate) fn exchange_pieces<'a>(
         assert!(!read.is_err_and(waiting), "the daemon leaves the connection open: {answer:?}");
         // The writer must not wait for a daemon that has gone.
         reader.shutdown(Shutdown::Both).ok();
+        sending.join().unwrap()
     });
-    answer
+    (answer, sent)
 }
 
 /// Cuts what came over a connection into answers.
@@ -134,4 +143,47 @@ pub(crate) fn request(method: &str, target: &str, lines: &[String], body: &[u8])
 /// Returns the header line of a token.
 pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
+}
+
+/// Requests that lie with the daemon but for their last bytes: so they come at the same time, and what
+/// they cost as connections is spent before.
+#[derive(Debug)]
+pub(crate) struct Held(Vec<(TcpStream, u8)>);
+
+impl Held {
+    /// Sends each request but for its last byte on a connection of its own, and waits until the daemon
+    /// has all connections.
+    #[track_caller]
+    pub(crate) fn begin(daemon: &Daemon, requests: impl Iterator<Item = Vec<u8>>) -> Self {
+        let before = descriptors(daemon);
+        let begin = |bytes: Vec<u8>| {
+            let (last, others) = bytes.split_last().unwrap();
+            let mut stream = connect(daemon.base());
+            stream.write_all(others).unwrap();
+            (stream, *last)
+        };
+        let held: Vec<_> = requests.map(begin).collect();
+        let least = (before + held.len()).saturating_sub(MORE);
+        eventually("the daemon has taken every connection", || {
+            (descriptors(daemon) >= least).then_some(())
+        });
+        Self(held)
+    }
+
+    /// Sends the last bytes, and returns the answers and how long each took from there.
+    #[track_caller]
+    pub(crate) fn finish(self) -> Vec<(Raw, Duration)> {
+        let end = |(mut stream, last): (TcpStream, u8)| {
+            let begin = Instant::now();
+            stream.write_all(&[last]).unwrap();
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).unwrap();
+            (only(answers(&bytes)), begin.elapsed())
+        };
+        std::thread::scope(|scope| {
+            let ends = self.0.into_iter().map(|one| scope.spawn(move || end(one)));
+            let ends: Vec<_> = ends.collect();
+            ends.into_iter().map(|end| end.join().unwrap()).collect()
+        })
+    }
 }
