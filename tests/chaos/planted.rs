@@ -228,6 +228,21 @@ fn a_lost_event_is_found() {
 }
 
 #[test]
+fn a_job_that_is_deleted_is_not_missed_and_one_that_stays_is_found() {
+    let deleted = |job| Line { at: 0, said: Said::Deleted { job } };
+    let mut evidence = sound();
+    for said in [
+        accepted(14, None, Some(vec![text(14, 0)])),
+        Said::Read { job: 14, chunk: 0, text: text(14, 0) },
+    ] {
+        evidence.said.push(Line { at: 0, said });
+    }
+    evidence.said.push(deleted(14));
+    assert_eq!(check(&evidence, STRICT), []);
+    finds(Kind::KeptJob, &[], |evidence| evidence.said.push(deleted(12)));
+}
+
+#[test]
 fn an_event_that_became_two_jobs_is_found() {
     // Its text is that of its own recording, and not that of the event's first job.
     finds(Kind::DoubledEvent, &[Kind::ChangedText], |evidence| {

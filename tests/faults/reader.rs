@@ -56,6 +56,12 @@ impl Desk {
         self.seen().jobs.entry(job).or_default();
     }
 
+    /// Writes down that a job is deleted; nobody looks at it any more.
+    pub(crate) fn deleted(&self, job: i64) {
+        self.log.say(Said::Deleted { job });
+        self.seen().jobs.remove(&job);
+    }
+
     /// Lists the jobs that were not yet seen at their end.
     pub(crate) fn open_jobs(&self) -> Vec<i64> {
         let seen = self.seen();
@@ -111,7 +117,10 @@ fn read(desk: &Desk, client: &Client) {
         let there = client.with_base(&desk.base());
         if let Some(state) = state(&there, job) {
             desk.log.say(Said::Seen { job, state, fence: 0 });
-            desk.seen().jobs.insert(job, Some(state));
+            // Where it was deleted meanwhile it stays forgotten.
+            if let Some(known) = desk.seen().jobs.get_mut(&job) {
+                *known = Some(state);
+            }
         }
         let Some(texts) = texts(&there, job) else { continue };
         let before = written.entry(job).or_default();

@@ -34,6 +34,8 @@ pub use log::{Line, Log, Said};
 pub enum Kind {
     /// An accepted upload, or an event that counts as done, has neither job nor dead letter.
     LostEvent,
+    /// A job is there although its client was told that it is deleted.
+    KeptJob,
     /// An event became two jobs.
     DoubledEvent,
     /// An offset is committed although the job of an event before it goes on.

@@ -20,10 +20,10 @@ pub(super) fn check(evidence: &Evidence, findings: &mut Findings) {
     letters(evidence, findings);
 }
 
-/// What clients were told to be accepted must be there.
+/// What clients were told to be accepted must be there, unless they were told that it is deleted.
 fn accepted(evidence: &Evidence, findings: &mut Findings) {
     let arrived: BTreeSet<_> = evidence.uploads.iter().filter_map(identity).collect();
-    let jobs = evidence.jobs_by_number();
+    let (jobs, deleted) = (evidence.jobs_by_number(), evidence.deleted());
     for line in &evidence.said {
         match &line.said {
             Said::Sent { id, owner, .. } if !arrived.contains(&(owner.clone(), id.clone())) => {
@@ -31,9 +31,13 @@ fn accepted(evidence: &Evidence, findings: &mut Findings) {
                     format!("event {id} of {owner} was acknowledged and is not in the topic");
                 findings.add(Kind::LostEvent, what);
             }
-            Said::Accepted { job, .. } if !jobs.contains_key(job) => {
+            Said::Accepted { job, .. } if !jobs.contains_key(job) && !deleted.contains(job) => {
                 let what = format!("job {job} was promised to its client and does not exist");
                 findings.add(Kind::LostEvent, what);
+            }
+            Said::Deleted { job } if jobs.contains_key(job) => {
+                let what = format!("job {job} was deleted, as its client was told, and is there");
+                findings.add(Kind::KeptJob, what);
             }
             _ => {}
         }

@@ -103,6 +103,15 @@ impl Evidence {
         expected
     }
 
+    /// Returns the numbers of the jobs of which clients know that they are deleted.
+    pub(super) fn deleted(&self) -> BTreeSet<i64> {
+        let number = |line: &Line| match line.said {
+            Said::Deleted { job } => Some(job),
+            _ => None,
+        };
+        self.said.iter().filter_map(number).collect()
+    }
+
     /// Returns the places of events that have a dead letter.
     pub(super) fn buried(&self) -> BTreeSet<Place> {
         self.letters.iter().filter_map(place_of_letter).collect()

@@ -46,6 +46,11 @@ pub enum Said {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expected: Option<Vec<String>>,
     },
+    /// A deletion was answered: the job is gone for good.
+    Deleted {
+        /// Number of the job.
+        job: i64,
+    },
     /// A chunk was read.
     Read {
         /// Number of the job.

@@ -65,11 +65,14 @@ fn against_recording(known: &Known, texts: &[String], findings: &mut Findings) {
     }
 }
 
-/// What a client has read stays.
+/// What a client has read stays, as long as its job does.
 fn against_reads(evidence: &Evidence, findings: &mut Findings) {
-    let jobs = evidence.jobs_by_number();
+    let (jobs, deleted) = (evidence.jobs_by_number(), evidence.deleted());
     for line in &evidence.said {
         let Said::Read { job, chunk, text } = &line.said else { continue };
+        if deleted.contains(job) {
+            continue;
+        }
         let stored = jobs.get(job).and_then(|known| {
             let found = known.chunks.iter().find(|stored| stored.chunk == *chunk);
             found.map(Segments::text)
