@@ -1,12 +1,16 @@
-//! P22: a database of the version before is taken over with its running jobs, one of the version after
-//! is refused and left as it is.
+//! P22: a database of the version before and one of the first version are taken over with their running
+//! jobs, one of the version after is refused and left as it is.
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
+use reqwest::blocking::multipart::{Form, Part};
 use rustix::process::Signal;
-use scribed_tests::{Client, Program, say};
+use scribed_tests::client::send;
+use scribed_tests::{Client, Daemon, Program, say};
+use serde_json::json;
 
 use crate::desk::{Accepted, Desk, login, states};
 use crate::sound::recording;
@@ -15,6 +19,8 @@ use crate::{alone, sql};
 /// A database as the first migration made it, when there was no second: an account, a job of each kind,
 /// and the recordings of the seeds 0 to 3 by name.
 const FIRST: &str = include_str!("golden/sqlite-1.sql");
+/// What the version before this one made of it, and added to it; whoever changes the schema adds the next.
+const BEFORE: &str = include_str!("golden/sqlite-3.sql");
 /// The account in it, whose password is that of the harness.
 const OWNER: &str = "golden";
 /// Its job that is done.
@@ -23,10 +29,13 @@ const DONE: i64 = 1;
 const RUNNING: i64 = 3;
 /// How many such jobs there are to be.
 const MORE: i64 = 50;
+/// The job of seed 4 that was added, and the name that its client gave it.
+const NAMED: (i64, &str) = (5, "golden-4");
 
-/// Makes a state folder with the old database, and recordings where it says that they are.
+/// Makes a state folder with the first database and what came later, and recordings where it says that they
+/// are.
 #[track_caller]
-fn old_state(folder: &Path) -> Accepted {
+fn old_state(folder: &Path, later: &str) -> Accepted {
     let database = folder.join("scribed.db");
     let copies = format!(
         "{FIRST}
@@ -39,7 +48,8 @@ fn old_state(folder: &Path) -> Accepted {
             chunk_limit_secs, description, lease_holder, lease_until, fence, not_before, created, updated,
             finished FROM jobs, n WHERE id = {RUNNING};
         WITH RECURSIVE n (k) AS (VALUES (1) UNION ALL SELECT k + 1 FROM n WHERE k < {MORE} - 1)
-        INSERT INTO chunks SELECT 100 + k, number, segments FROM chunks, n WHERE job = {RUNNING};"
+        INSERT INTO chunks SELECT 100 + k, number, segments FROM chunks, n WHERE job = {RUNNING};
+        {later}"
     );
     let rows = sql::run(&database, &copies, "SELECT id, file_name, key FROM media ORDER BY id");
     let mut accepted = Accepted::default();
@@ -54,27 +64,40 @@ fn old_state(folder: &Path) -> Accepted {
     accepted
 }
 
-#[test]
-fn a_database_of_the_version_before_is_taken_over_and_all_its_jobs_finish() {
-    let _alone = alone();
+/// Lets a daemon take over the first database with what came later, and insists that all its jobs finish;
+/// returns the daemon with the client who owns them.
+#[track_caller]
+fn taken_over(desk: &Desk, later: &str) -> (Daemon, Client) {
     let state = tempfile::tempdir().unwrap();
-    let accepted = old_state(state.path());
-    let desk = Desk::new(Duration::from_millis(1), "");
+    let accepted = old_state(state.path(), later);
+    let version = version_of(&state.path().join("scribed.db"));
     let begin = Instant::now();
     let daemon = desk.setup().start_on(state.path());
     let client = login(&Client::register(daemon.base()), OWNER);
     accepted.are_whole(&client);
     let states = states(&client);
     say(&format!(
-        "versions: a database of schema 1 with {} jobs, {MORE} of them in work on a host that is gone, is \
-         taken over; all completed and whole after {:.1} s",
+        "versions: a database of schema {version} with {} jobs, {MORE} of them in work on a host that is gone, \
+         is taken over; all completed and whole after {:.1} s",
         states.len(),
         begin.elapsed().as_secs_f64(),
     ));
     assert_eq!(states.len(), accepted.0.len());
     sql::is_whole(&daemon.state().join("scribed.db"));
-    // What was stored before is not made again: all of the job that was done, and the beginning of those
-    // in work.
+    nothing_is_made_again(&daemon);
+    (daemon, client)
+}
+
+/// Returns which schema a database has.
+#[track_caller]
+fn version_of(database: &Path) -> i64 {
+    sql::run(database, "", "PRAGMA user_version")[0].parse().unwrap()
+}
+
+/// Insists that what was stored in the old database was not recognised again.
+#[track_caller]
+fn nothing_is_made_again(daemon: &Daemon) {
+    // All of the job that was done, and the beginning of those in work.
     for line in daemon.log().lines() {
         let Some((_, rest)) = line.split_once("recognised chunk ") else { continue };
         let number: u32 = rest.split(':').next().unwrap().parse().unwrap();
@@ -92,6 +115,36 @@ fn a_database_of_the_version_before_is_taken_over_and_all_its_jobs_finish() {
 }
 
 #[test]
+fn a_database_of_the_first_version_is_taken_over_and_all_its_jobs_finish() {
+    let _alone = alone();
+    taken_over(&Desk::new(Duration::from_millis(1), ""), "");
+}
+
+#[test]
+fn a_database_of_the_version_before_is_taken_over_with_its_keys_names_and_news() {
+    let _alone = alone();
+    let (daemon, client) = taken_over(&Desk::new(Duration::from_millis(1), ""), BEFORE);
+    let database = daemon.state().join("scribed.db");
+    assert_eq!(version_of(&database), 4, "schema 3 is no more the one before: add the next golden");
+    // A repeat of a submission is the same job.
+    let (job, name) = NAMED;
+    let part = Part::bytes(recording(4).0).file_name("again.wav");
+    let repeat = client.request(Method::POST, "/upload-audiofile");
+    let repeat = repeat.multipart(Form::new().part("audiofile", part));
+    let repeated = send(repeat.header("Idempotency-Key", name)).status(200).json();
+    assert_eq!(repeated["task_id"], job);
+    // A key opens what it opened, and one that was revoked nothing.
+    let with_key = |half: &str| client.with_token(&format!("scribed_{}", half.repeat(32)));
+    let path = format!("/speechtotext/v1/jobs/{job}");
+    let seen = with_key("a5").get(&path).status(200).json();
+    assert_eq!((&seen["status"], &seen["metadata"]), (&json!("transcribed"), &json!("case 7")));
+    assert_eq!(with_key("5a").get(&path).status, 401);
+    // Nobody is told here; whoever is to be told later learns it all, and nothing of what was told before.
+    let untold = sql::run(&database, "", "SELECT id FROM jobs WHERE has_news = 1 ORDER BY id");
+    assert_eq!(untold, [RUNNING.to_string(), job.to_string()]);
+}
+
+#[test]
 fn a_database_of_the_version_after_is_refused_and_left_as_it_is() {
     let _alone = alone();
     let desk = Desk::new(Duration::from_millis(1), "");
@@ -105,7 +158,7 @@ fn a_database_of_the_version_after_is_refused_and_left_as_it_is() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.ended().code(), Some(0));
     let database = daemon.state().join("scribed.db");
-    let version: i64 = sql::run(&database, "", "PRAGMA user_version")[0].parse().unwrap();
+    let version = version_of(&database);
     let after = version + 1;
     sql::run(
         &database,
