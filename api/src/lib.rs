@@ -45,7 +45,7 @@ pub use crate::auth::secret::Secrets;
 pub use crate::callbacks::SurfaceForms;
 pub use crate::config::Config;
 pub use crate::routes::{ENDPOINTS, Endpoint};
-pub use crate::server::serve;
+pub use crate::server::{count_from_zero, serve};
 pub use crate::surface::transcriptions::{password_is_acceptable, username_is_acceptable};
 
 use crate::auth::password::Hasher;

@@ -30,6 +30,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use crate::server::lobby::count_from_zero;
+
 use crate::Api;
 use crate::server::connection::Connection;
 

@@ -314,6 +314,24 @@ pub enum FaultCode {
 }
 
 impl FaultCode {
+    /// Every code.
+    pub const ALL: [Self; 14] = [
+        Self::Undecodable,
+        Self::NoAudio,
+        Self::Encrypted,
+        Self::OverLimit,
+        Self::MediaGone,
+        Self::Unfetchable,
+        Self::FetchFailed,
+        Self::NoSuchPipeline,
+        Self::BadOptions,
+        Self::StageFailed,
+        Self::StagePanicked,
+        Self::StageCrashed,
+        Self::Deadline,
+        Self::Unavailable,
+    ];
+
     /// Returns whether the job itself is the cause and trying again is useless.
     pub const fn is_final(self) -> bool {
         matches!(
@@ -332,5 +350,22 @@ impl FaultCode {
     /// Returns whether an attempt is charged to the job.
     pub const fn is_charged(self) -> bool {
         !matches!(self, Self::Unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_fault_code_is_left_out_of_all() {
+        // The refusal of a word that is none names those that there are.
+        let refusal = serde_json::from_str::<FaultCode>("\"?\"").unwrap_err().to_string();
+        let (_, known) = refusal.split_once("expected one of").unwrap();
+        assert_eq!(known.matches('`').count(), 2 * FaultCode::ALL.len(), "{refusal}");
+        for code in FaultCode::ALL {
+            let word = serde_json::to_string(&code).unwrap();
+            assert!(known.contains(&word.replace('"', "`")), "{word} in {refusal}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use scribed_tests::{Daemon, Setup, build, eventually, say};
 use serde_json::Value;
 
 /// Asks for a path of the daemon's probes.
-fn probe(daemon: &Daemon, path: &str) -> (u16, String) {
+pub(super) fn probe(daemon: &Daemon, path: &str) -> (u16, String) {
     let told = eventually("the address of probes is logged", || {
         let log = daemon.log();
         let line = log.lines().find(|line| line.contains("answers probes"))?;
@@ -27,7 +27,7 @@ fn report(daemon: &Daemon, path: &str) -> (u16, Value) {
 }
 
 /// A daemon that answers probes.
-fn setup() -> Setup {
+pub(super) fn setup() -> Setup {
     Setup::default().variable("SCRIBED_HEALTH__LISTEN", "127.0.0.1:0")
 }
 

@@ -194,6 +194,12 @@ impl Manners {
     }
 }
 
+/// Begins to count server errors at 0: a series that begins with its first error has not grown, and no
+/// alert would tell of that one.
+pub fn count_from_zero() {
+    metrics::counter!(metric::HTTP_REQUESTS, "status" => "5xx").increment(0);
+}
+
 /// Records an answer.
 fn measure(begun: Instant, status: StatusCode) {
     let class = match status.as_u16() {

@@ -38,6 +38,11 @@ impl Metrics {
                 Kind::Histogram => metrics::describe_histogram!(*name, *help),
             }
         }
+        // What a process counts only once it happens has not grown then, and alerts miss the first one.
+        scribed_store::error::count_from_zero();
+        scribed_bus::count_from_zero();
+        scribed_engine::count_from_zero();
+        scribed_api::count_from_zero();
         metrics::gauge!(metric::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Ok(Self { handle })
     }

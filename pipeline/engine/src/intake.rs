@@ -25,6 +25,8 @@ mod event;
 pub mod fuzzing;
 mod json;
 
+pub(crate) use event::REASONS;
+
 use event::{Refusal, Taken};
 
 /// The consumer group of all daemons.

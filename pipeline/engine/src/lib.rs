@@ -83,6 +83,7 @@ pub use findings::Findings;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub use intake::fuzzing;
+pub use measure::count_from_zero;
 pub use plan::CHUNK_LIMIT_SECS;
 pub use plan::{PipelineConfig, PlanError, Plans, StageConfig};
 pub use pulse::Loop;

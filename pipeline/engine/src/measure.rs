@@ -8,7 +8,27 @@ use scribed_schemas::job::{FaultCode, Job};
 use scribed_schemas::metric;
 
 use crate::burial::word;
+use crate::intake::REASONS;
 use crate::runner::Chunk;
+
+/// Words for what came of a try at calling somebody, as [`called`] takes them.
+const OUTCOMES: [&str; 3] = ["delivered", "failed", "given_up"];
+
+/// Begins to count what is given up at 0: a series that begins with its first one has not grown, and no
+/// alert would tell of that one.
+pub fn count_from_zero() {
+    let codes = FaultCode::ALL.into_iter().filter(|code| !code.is_final()).map(word);
+    for reason in REASONS.into_iter().map(str::to_owned).chain(codes) {
+        metrics::counter!(metric::DEAD_LETTERS, "reason" => reason).increment(0);
+    }
+    for outcome in OUTCOMES {
+        metrics::counter!(metric::CALLBACKS, "outcome" => outcome).increment(0);
+    }
+    metrics::counter!(metric::CHUNKS_GIVEN_UP).increment(0);
+    // That no slot is busy is only told where there is a number: a host that never recognised anything
+    // would seem not to be there.
+    metrics::gauge!(metric::SLOTS_BUSY).set(0.0);
+}
 
 /// Records how many jobs this host works on, and how many chunks it may recognise at once.
 pub(crate) fn running(jobs: usize, slots: u32) {

@@ -64,8 +64,21 @@ impl Error {
     }
 }
 
-/// Records an error that says something of the backend, and not of the call.
+/// Begins to count errors at 0: a series that begins with its first error has not grown, and no alert
+/// would tell of that one.
+pub fn count_from_zero() {
+    for kind in [ErrorKind::Full, ErrorKind::Unavailable, ErrorKind::Denied, ErrorKind::Corrupt] {
+        count(kind, 0);
+    }
+}
+
+/// Records an error.
 fn measure(kind: ErrorKind) {
+    count(kind, 1);
+}
+
+/// Counts errors that say something of the backend, and not of the call.
+fn count(kind: ErrorKind, errors: u64) {
     let kind = match kind {
         ErrorKind::Full => "full",
         ErrorKind::Unavailable => "unavailable",
@@ -73,5 +86,5 @@ fn measure(kind: ErrorKind) {
         ErrorKind::Corrupt => "corrupt",
         ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Fenced | ErrorKind::Locked => return,
     };
-    metrics::counter!(scribed_schemas::metric::STORE_ERRORS, "kind" => kind).increment(1);
+    metrics::counter!(scribed_schemas::metric::STORE_ERRORS, "kind" => kind).increment(errors);
 }

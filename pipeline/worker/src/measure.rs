@@ -12,8 +12,30 @@ pub(crate) fn began(group: &str) {
     metrics::gauge!(metric::WORKERS, "group" => group.to_owned()).increment(1.0);
 }
 
+/// Begins to count the ends of a group's workers at 0: a series that begins with its first end has not
+/// grown, and no alert would tell of that one.
+pub(crate) fn count_from_zero(group: &str) {
+    for kind in [
+        DeathKind::Crashed,
+        DeathKind::Deadline,
+        DeathKind::Broken,
+        DeathKind::Device,
+        DeathKind::Memory,
+        DeathKind::Dismissed,
+    ] {
+        count(group, kind, 0);
+    }
+}
+
 /// Records the end of a worker.
 pub(crate) fn ended(group: &str, kind: DeathKind, had_begun: bool) {
+    if had_begun {
+        metrics::gauge!(metric::WORKERS, "group" => group.to_owned()).decrement(1.0);
+    }
+    count(group, kind, 1);
+}
+
+fn count(group: &str, kind: DeathKind, ends: u64) {
     let cause = match kind {
         DeathKind::Crashed => "crashed",
         DeathKind::Deadline => "deadline",
@@ -23,10 +45,7 @@ pub(crate) fn ended(group: &str, kind: DeathKind, had_begun: bool) {
         DeathKind::Dismissed => "dismissed",
     };
     let group = group.to_owned();
-    if had_begun {
-        metrics::gauge!(metric::WORKERS, "group" => group.clone()).decrement(1.0);
-    }
-    metrics::counter!(metric::WORKER_ENDS, "group" => group, "cause" => cause).increment(1);
+    metrics::counter!(metric::WORKER_ENDS, "group" => group, "cause" => cause).increment(ends);
 }
 
 /// Records how many chunks a group has room for at once.

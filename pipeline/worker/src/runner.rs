@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::config::{Config, GroupConfig, MEDIA, RENDER};
 use crate::group::{Group, Lent, Plan};
 use crate::limits::Limits;
+use crate::measure;
 use crate::message::{Loaded, RecordingInfo, Setup, Work};
 use crate::nursery::{Nursery, Program};
 use crate::process::{Birth, Death, DeathKind, Session, StartError};
@@ -69,6 +70,7 @@ impl Workers {
         let Start { program, search, mut warm, slots, quarantine, stages } = start;
         let back_after = Duration::from_secs(config.room_back_secs);
         let group = |(name, settings): (String, GroupConfig)| {
+            measure::count_from_zero(&name);
             let setup = Setup {
                 group: name.clone(),
                 folders: search.folders.clone(),

@@ -30,6 +30,24 @@ pub(super) const LONGEST_ID: usize = 200;
 /// Most bytes of a recording inside an event.
 pub(super) const MOST_INLINE_BYTES: usize = 512 * 1024;
 
+/// Every reason for which an event is refused for good.
+pub(crate) const REASONS: [&str; 14] = [
+    "malformed",
+    "unknown_schema",
+    "no_such_owner",
+    "owner_inactive",
+    "no_such_pipeline",
+    "forbidden_callback",
+    "unsupported_callback",
+    "media_gone",
+    "not_allowed",
+    "too_large",
+    "id_conflict",
+    "active_job",
+    ErrorKind::UnsupportedUrl.word(),
+    ErrorKind::Forbidden.word(),
+];
+
 /// A job that stands for an event.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taken {
@@ -301,4 +319,21 @@ fn bad(reason: &'static str, detail: String) -> Refusal {
 
 fn away(error: scribed_store::Error) -> Refusal {
     Refusal::Away(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_reason_is_left_out() {
+        let code = include_str!("event.rs").split("\nmod tests").next().unwrap();
+        let word = |rest: &'static str| rest.trim_start().strip_prefix('"')?.split('"').next();
+        let named = code.split("bad(").filter_map(word);
+        let of_urls = [ErrorKind::UnsupportedUrl, ErrorKind::Forbidden].map(ErrorKind::word);
+        let named: BTreeSet<&str> = named.chain(of_urls).collect();
+        assert_eq!(named, REASONS.into_iter().collect());
+    }
 }
