@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use scribed_engine::Engine;
+use scribed_engine::{Engine, Loop};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -197,17 +197,29 @@ impl Health {
     /// Says how the daemon is.
     pub fn report(&self) -> Report {
         let Shared { engine, silence, .. } = self.shared.as_ref();
-        let loops = engine.silences().into_iter().map(|(of, silent)| Part {
+        self.noted().report(engine.silences(), *silence)
+    }
+
+    /// Returns what is noted; a panic elsewhere cannot have left it half changed.
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.shared.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Noted {
+    /// Says how a daemon is whose loops have been silent for so long, where `silence` is how long a part
+    /// may be.
+    fn report(&self, loops: Vec<(Loop, Duration)>, silence: Duration) -> Report {
+        let loops = loops.into_iter().map(|(of, silent)| Part {
             name: of.name(),
             silent_secs: silent.as_secs(),
-            trouble: (silent > *silence).then(|| "it does not come round".to_owned()),
+            trouble: (silent > silence).then(|| "it does not come round".to_owned()),
         });
         let mut parts: Vec<Part> = loops.collect();
-        let noted = self.noted();
-        let is_draining = noted.phase == Phase::Draining;
+        let is_draining = self.phase == Phase::Draining;
         // Loops end while the daemon drains; how long that may take is bounded elsewhere.
         let loops_live = is_draining || parts.iter().all(|part| part.trouble.is_none());
-        let is_silent = |seen: &Seen| seen.when.elapsed() > *silence;
+        let is_silent = |seen: &Seen| seen.when.elapsed() > silence;
         let part = |name, seen: &Seen| Part {
             name,
             silent_secs: seen.when.elapsed().as_secs(),
@@ -217,16 +229,50 @@ impl Health {
                 seen.trouble.clone()
             },
         };
-        let (store, media) = (part("store", &noted.store), part("media", &noted.media));
-        let live = loops_live && (is_draining || !is_silent(&noted.store));
+        let (store, media) = (part("store", &self.store), part("media", &self.media));
+        let live = loops_live && (is_draining || !is_silent(&self.store));
         let is_there = store.trouble.is_none() && media.trouble.is_none();
-        let ready = live && is_there && noted.phase == Phase::Serving;
+        let ready = live && is_there && self.phase == Phase::Serving;
         parts.extend([store, media]);
-        Report { live, ready, phase: noted.phase, parts }
+        Report { live, ready, phase: self.phase, parts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(3_600);
+    const LOOPS: [Loop; 3] = [Loop::Intake, Loop::Scheduler, Loop::Courier];
+
+    /// A daemon of which only a loop, if any, has been silent for too long.
+    fn report(phase: Phase, silent: Option<Loop>) -> Report {
+        let seen = || Seen { when: Instant::now(), trouble: None };
+        let too_long = SILENCE + Duration::from_secs(1);
+        let silence = |of| if Some(of) == silent { too_long } else { Duration::ZERO };
+        let loops = LOOPS.map(|of| (of, silence(of))).to_vec();
+        Noted { phase, store: seen(), media: seen() }.report(loops, SILENCE)
     }
 
-    /// Returns what is noted; a panic elsewhere cannot have left it half changed.
-    fn noted(&self) -> MutexGuard<'_, Noted> {
-        self.shared.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    #[test]
+    fn a_loop_that_stands_still_is_named_and_the_watchdog_is_not_fed() {
+        let well = report(Phase::Serving, None);
+        assert!(well.live && well.ready, "{well:?}");
+        for of in LOOPS {
+            let report = report(Phase::Serving, Some(of));
+            // The watchdog is fed while the daemon is live.
+            assert!(!report.live && !report.ready, "{report:?}");
+            let troubled = report.parts.iter().filter(|part| part.trouble.is_some());
+            let troubled: Vec<_> = troubled.map(|part| (part.name, part.silent_secs)).collect();
+            assert_eq!(troubled, [(of.name(), 3_601)]);
+            let body = serde_json::to_value(&report).unwrap();
+            assert!(body.to_string().contains("it does not come round"), "{body}");
+        }
+    }
+
+    #[test]
+    fn loops_may_end_while_the_daemon_drains() {
+        let report = report(Phase::Draining, Some(Loop::Scheduler));
+        assert!(report.live && !report.ready, "{report:?}");
     }
 }

@@ -25,6 +25,9 @@ const MODEL_PROPERTY: &str = "x-scribed-model";
 /// The mark of a configuration property that takes how many chunks are recognised at once.
 const SLOTS_PROPERTY: &str = "x-scribed-slots";
 
+/// Marks, in a stage's schema, a property of a stage that was built to work on a GPU.
+const GPU_PROPERTY: &str = "x-scribed-gpu";
+
 /// The stages of a configuration.
 #[derive(Debug)]
 pub struct Stages {
@@ -119,6 +122,11 @@ impl Stages {
     /// Looks a stage up.
     pub fn stage(&self, id: &str) -> Option<&StageInfo> {
         self.known.iter().find(|stage| stage.id == id)
+    }
+
+    /// Returns whether any stage was built to work on a GPU.
+    pub fn for_gpu(&self) -> bool {
+        self.known.iter().any(|stage| marked(stage, GPU_PROPERTY).is_some())
     }
 
     /// Checks that the stages of every pipeline fit.

@@ -17,7 +17,7 @@ use crate::stages::Stages;
 pub(super) fn run(session: &Session, listing: Listing) -> Result<ExitCode, Failure> {
     let stages = Stages::load(&session.settings.config, &session.folder)?;
     let largest = stages.models.iter().map(|model| model.bytes).max().unwrap_or(0);
-    let mut findings = Machine::default().look(largest);
+    let mut findings = Machine::default().look(largest, stages.for_gpu());
     findings.extend(models(&stages));
     findings.extend(configuration(session, &stages));
     let looks = services::look(&session.settings.config, &session.folder);

@@ -27,10 +27,11 @@ impl Default for Machine {
 }
 
 impl Machine {
-    /// Looks at everything; `model_bytes` is the size of the largest model in use.
-    pub fn look(&self, model_bytes: u64) -> Vec<Finding> {
+    /// Looks at everything; `model_bytes` is the size of the largest model in use, `for_gpu` whether the
+    /// stages were built to work on a GPU.
+    pub fn look(&self, model_bytes: u64, for_gpu: bool) -> Vec<Finding> {
         let mut findings = vec![self.processor(), self.memory(model_bytes)];
-        findings.extend(self.devices());
+        findings.extend(self.devices(for_gpu));
         findings.extend([self.confinement(), descriptors(), cores(), self.clock()]);
         findings
     }
@@ -73,8 +74,8 @@ impl Machine {
         Finding::good("memory", seen)
     }
 
-    /// Looks for GPUs. That there is none is no fault: the program decides what it was built for.
-    fn devices(&self) -> Vec<Finding> {
+    /// Looks for GPUs. That there is none is no fault.
+    fn devices(&self, for_gpu: bool) -> Vec<Finding> {
         let named = |folder: &str, begins: &str| -> Vec<String> {
             let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
             let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -90,7 +91,7 @@ impl Machine {
         match (driver.as_deref().and_then(|text| text.lines().next()), nvidia.is_empty()) {
             (Some(version), false) => {
                 findings.push(Finding::good("driver", version.to_owned()));
-                findings.push(self.usable(&nvidia));
+                findings.push(self.usable(&nvidia, for_gpu, "cuda"));
             }
             (Some(version), true) => findings.push(Finding::bad(
                 "devices",
@@ -105,12 +106,20 @@ impl Machine {
             (None, true) if others.is_empty() => {
                 findings.push(Finding::good("devices", "no GPU: recognition takes the processors"));
             }
-            (None, true) => findings.push(self.usable(&others)),
+            (None, true) => findings.push(self.usable(&others, for_gpu, "vulkan")),
         }
         findings
     }
 
-    fn usable(&self, devices: &[String]) -> Finding {
+    /// Looks whether devices can be used, for which a feature of the recogniser is built.
+    fn usable(&self, devices: &[String], for_gpu: bool, feature: &str) -> Finding {
+        if !for_gpu {
+            return Finding::fair(
+                "devices",
+                format!("{}, and this build works on the processors alone", devices.join(", ")),
+                format!("build with `--features scribed-stage-whisper/{feature}` to use it"),
+            );
+        }
         let access = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
         let closed = devices.iter().find(|device| {
             let path = self.root.join(device.trim_start_matches('/'));
@@ -207,8 +216,19 @@ mod tests {
 
     #[track_caller]
     fn finds(files: &[(&str, &str)], part: &str, verdict: Verdict, word: &str) {
+        finds_of_build(files, true, part, verdict, word);
+    }
+
+    #[track_caller]
+    fn finds_of_build(
+        files: &[(&str, &str)],
+        for_gpu: bool,
+        part: &str,
+        verdict: Verdict,
+        word: &str,
+    ) {
         let (machine, _root) = machine(files);
-        let findings = machine.look(1 << 30);
+        let findings = machine.look(1 << 30, for_gpu);
         let found = findings.iter().find(|finding| finding.part == part);
         let found = found.unwrap_or_else(|| panic!("nothing of {part}: {findings:?}"));
         assert_eq!(found.verdict, verdict, "{found:?}");
@@ -234,6 +254,27 @@ mod tests {
         finds(&[], "devices", Verdict::Good, "no GPU");
         // Not every name that begins so is a card.
         finds(&[("dev/nvidiactl", "")], "devices", Verdict::Good, "no GPU");
+    }
+
+    #[test]
+    fn a_device_that_this_build_does_not_use_is_told() {
+        let nvidia =
+            [("proc/driver/nvidia/version", "NVRM version: 570.86\n"), ("dev/nvidia0", "")];
+        let word = "/dev/nvidia0, and this build works on the processors alone";
+        finds_of_build(&nvidia, false, "devices", Verdict::Fair, word);
+        let other = [("dev/dri/renderD128", "")];
+        let word = "/dev/dri/renderD128, and this build works on the processors alone";
+        finds_of_build(&other, false, "devices", Verdict::Fair, word);
+        finds(&other, "devices", Verdict::Good, "/dev/dri/renderD128");
+        finds_of_build(&[], false, "devices", Verdict::Good, "no GPU");
+    }
+
+    #[test]
+    fn a_clock_that_nobody_keeps_is_told() {
+        let kept = ("run/systemd/timesync/synchronized", "");
+        finds(&[kept], "clock", Verdict::Good, "kept by a time service");
+        finds(&[("run/chrony/chronyd.pid", "1")], "clock", Verdict::Good, "kept by a time service");
+        finds(&[], "clock", Verdict::Fair, "no sign of a time service");
     }
 
     #[test]

@@ -199,7 +199,11 @@ pub fn list(folder: &Path) -> io::Result<Vec<Entry>> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        found.extend(read(&entry?.path()));
+        let path = entry?.path();
+        // A crash may leave one that is half written: no stage is closed by it, and none released.
+        if path.extension().is_some_and(|end| end == "json") {
+            found.extend(read(&path));
+        }
     }
     found.sort_by(|one, other| one.stage.cmp(&other.stage));
     Ok(found)

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use scribed_plugin::prelude::*;
 
+/// Whether this was built to work on a GPU.
+const FOR_GPU: bool =
+    cfg!(any(feature = "cuda", feature = "vulkan", feature = "hipblas", feature = "metal"));
+
 /// Which model, how it decodes, and when its text counts as doubtful.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -41,6 +45,7 @@ pub struct Config {
     /// Above this probability of no speech a text that is also unlikely is doubtful.
     pub max_no_speech_prob: f32,
     /// Use the device this was built for, where there is one.
+    #[schemars(extend("x-scribed-gpu" = FOR_GPU))]
     pub use_gpu: bool,
     /// Number of that device, from 0.
     pub gpu_device: u32,
@@ -121,9 +126,7 @@ impl Config {
 
     /// Tells whether a GPU does the work.
     pub(crate) fn on_gpu(&self) -> bool {
-        let built_in =
-            cfg!(any(feature = "cuda", feature = "vulkan", feature = "hipblas", feature = "metal"));
-        built_in && self.use_gpu
+        FOR_GPU && self.use_gpu
     }
 
     /// Tells whether flash attention is used.

@@ -91,6 +91,7 @@ fn the_schema_marks_what_the_daemon_fills_in() {
     let properties = &schema["properties"];
     assert_eq!(properties["model"]["x-scribed-model"], true);
     assert_eq!(properties["slots"]["x-scribed-slots"], true);
+    assert!(properties["use_gpu"]["x-scribed-gpu"].is_boolean(), "{properties}");
     for option in ["language", "prompt"] {
         assert_eq!(properties[option]["x-scribed-job-option"], true, "{option}");
     }
