@@ -47,7 +47,8 @@ usual=$(umask)
 umask 077
 { mkdir -p "$state" && [ -w "$state" ]; } ||
     fail "cannot write to $state; set STATE_DIRECTORY to a folder that you own"
-export STATE_DIRECTORY=$state
+# The settings of an installed package name its own.
+export STATE_DIRECTORY=$state SCRIBED_STATE__FOLDER=$state
 pid_file=$state/quickstart.pid
 log=$state/quickstart.log
 
