@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use scribed_tests::{Setup, audio, build};
+use scribed_tests::{Setup, audio, build, discretion};
 
 use crate::desk;
 use crate::installed::{self, skipped};
@@ -25,6 +25,7 @@ fn the_client_of_the_package_index_works_with_files_and_urls() {
     let daemon = host.allowed(Setup::default()).start();
     let name = daemon.client().username();
     let key = daemon.program().run(["account", "api-key", "create", &name]).code(0);
+    discretion::hide(key.out.trim());
     let mut command = Command::new(python);
     command.env("PYTHONDONTWRITEBYTECODE", "1").arg(files.join("client.py"));
     command.args([daemon.base(), &name, PASSWORD, key.out.trim()]);

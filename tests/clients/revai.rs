@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scribed_tests::{Setup, audio, build};
+use scribed_tests::{Setup, audio, build, discretion};
 
 use crate::desk;
 use crate::installed::{self, skipped};
@@ -23,6 +23,7 @@ fn drive(command: &mut Command, prefix: &str) {
     let daemon = host.allowed(Setup::default()).start();
     let name = daemon.client().username();
     let key = daemon.program().run(["account", "api-key", "create", &name]).code(0);
+    discretion::hide(key.out.trim());
     let arguments = [daemon.base(), key.out.trim(), prefix];
     command.args(arguments).arg(audio::recording("02").0).arg(host.url(desk::RECORDING));
     if let Err(said) = installed::ran(command) {

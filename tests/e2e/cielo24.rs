@@ -5,7 +5,7 @@ use scribed_tests::audio::recording;
 use scribed_tests::client::send;
 use scribed_tests::host::{Host, give};
 use scribed_tests::wait::eventually;
-use scribed_tests::{Answer, Client, Daemon, Setup, errors};
+use scribed_tests::{Answer, Client, Daemon, Setup, discretion, errors};
 use serde_json::{Value, json};
 
 /// Most words that may be wrong, in percent.
@@ -27,6 +27,7 @@ impl User {
         let query = format!("username={}&password={PASSWORD}", client.name);
         let login = client.get(&format!("/api/account/login?v=1&{query}")).status(200).json();
         let token = login["ApiToken"].as_str().unwrap().to_owned();
+        discretion::hide(&token);
         Self { client: client.with_token(""), token }
     }
 

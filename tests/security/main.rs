@@ -45,7 +45,7 @@ mod times;
 /// No forged token passes.
 mod tokens;
 
-use scribed_tests::{Answer, Client};
+use scribed_tests::{Answer, Client, discretion};
 use serde_json::{Value, json};
 
 /// The password of every client of the harness.
@@ -55,12 +55,22 @@ const PASSWORD: &str = "Secret_123";
 #[track_caller]
 fn login(client: &Client) -> Value {
     let credentials = json!({"username": client.name, "password": PASSWORD});
-    client.post_json("/auth/login", &credentials).status(200).json()
+    let pair = client.post_json("/auth/login", &credentials).status(200).json();
+    hide(&pair);
+    pair
 }
 
 /// Exchanges a refresh token.
 fn refresh(client: &Client, token: &str) -> Answer {
-    client.post_json("/auth/refresh", &json!({"refresh_token": token}))
+    let answer = client.post_json("/auth/refresh", &json!({"refresh_token": token}));
+    hide(&answer.json());
+    answer
+}
+
+/// Has every log looked through for the tokens of an answer.
+fn hide(pair: &Value) {
+    let tokens = ["access_token", "refresh_token"];
+    tokens.iter().filter_map(|member| pair[member].as_str()).for_each(discretion::hide);
 }
 
 /// Returns a member of an answer that is text.

@@ -12,10 +12,11 @@ use reqwest::blocking::{Client as Http, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
+use crate::discretion;
 use crate::wait::eventually;
 
 /// The password of every account here.
-const PASSWORD: &str = "Secret_123";
+pub(crate) const PASSWORD: &str = "Secret_123";
 
 /// A logged-in account.
 #[derive(Debug, Clone)]
@@ -79,7 +80,9 @@ impl Client {
         let made = client.post_json("/auth/register", &credentials).status(201).json();
         client.id = made["id"].as_i64().expect("an account has a number");
         let tokens = client.post_json("/auth/login", &credentials).status(200).json();
-        let token = tokens["access_token"].as_str().expect("a login gives a token");
+        let [token, renewal] = ["access_token", "refresh_token"]
+            .map(|token| tokens[token].as_str().expect("a login gives two tokens"));
+        discretion::hide(renewal);
         client.with_token(token)
     }
 
@@ -102,9 +105,10 @@ impl Client {
         &self.token
     }
 
-    /// Returns a client with another token.
+    /// Returns a client with another token, which no daemon may log.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
+        discretion::hide(token);
         Self { token: token.to_owned(), ..self.clone() }
     }
 

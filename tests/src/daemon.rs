@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::build;
 use crate::client::Client;
+use crate::discretion;
 use crate::program::{Program, bare, scribed};
 use crate::wait::eventually;
 
@@ -150,7 +151,8 @@ fn on_a_disk(mib: u32) -> Command {
     unshare
 }
 
-/// A running daemon; it is killed when the value is dropped.
+/// A running daemon; it is killed when the value is dropped, which fails the test when a secret is in its
+/// log.
 #[derive(Debug)]
 pub struct Daemon {
     setup: Setup,
@@ -236,13 +238,22 @@ impl Daemon {
     /// Reads a secret of the state folder.
     #[track_caller]
     pub fn secret(&self, name: &str) -> String {
-        let folder = self.setup.secrets.clone().unwrap_or_else(|| self.state().join("secrets"));
-        fs::read_to_string(folder.join(name)).expect("the secret is there").trim().to_owned()
+        let file = self.secrets().join(name);
+        fs::read_to_string(file).expect("the secret is there").trim().to_owned()
+    }
+
+    /// Returns the folder of secrets.
+    fn secrets(&self) -> PathBuf {
+        self.setup.secrets.clone().unwrap_or_else(|| self.state().join("secrets"))
     }
 
     /// Returns everything that was logged.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.state.path().join("test.log")).unwrap_or_default()
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.state.path().join("test.log")
     }
 
     /// Lists the files below the media folder.
@@ -314,8 +325,8 @@ impl Daemon {
     #[track_caller]
     pub fn wait_until_ready(&mut self) {
         let file = self.seen.join("listen");
+        let log = self.log_file();
         let child = &mut self.child;
-        let log = self.state.path().join("test.log");
         let address = eventually("the daemon listens", || {
             if let Some(status) = child.try_wait().expect("our child can be waited for") {
                 let log = fs::read_to_string(&log).unwrap_or_default();
@@ -329,11 +340,15 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // A disk of its own goes with the daemon.
+        let secrets = discretion::of_folder(&self.secrets());
         // It may have ended already.
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {
             eprintln!("log of the daemon at {}:\n{}", self.base, self.log());
+        } else {
+            discretion::insist(&self.log_file(), secrets);
         }
     }
 }

@@ -4,7 +4,8 @@
 //! who uses it over HTTP; [`Program`] runs the other commands. [`eventually`] waits for conditions,
 //! the only waiting there is. [`audio`] are the recordings, [`errors`] tells how far a text is off.
 //! [`Cluster`] is what several daemons share, [`Bucket`] a bucket for their recordings; [`checker`] tells
-//! whether a cluster lost or repeated anything, [`sound`] are recordings whose text is known. [`is_long`] tells how much to do. [`Report`] is what
+//! whether a cluster lost or repeated anything, [`sound`] are recordings whose text is known.
+//! [`discretion`] sees that no log holds a secret. [`is_long`] tells how much to do. [`Report`] is what
 //! benchmarks print.
 #![forbid(unsafe_code)]
 #![expect(clippy::missing_panics_doc, reason = "a harness panics wherever a test must fail")]
@@ -16,6 +17,7 @@ pub mod checker;
 pub mod client;
 pub mod cluster;
 pub mod daemon;
+pub mod discretion;
 pub mod figure;
 pub mod host;
 pub mod length;
