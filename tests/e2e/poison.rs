@@ -7,6 +7,9 @@ use scribed_tests::{Client, Daemon, Job, Setup, audio, build};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// How long a chunk may stand still in the recogniser, in seconds.
+pub(crate) const STALL_SECS: u32 = 4;
+
 /// Settings of a daemon whose recogniser is the poisonable one, with more about that stage.
 fn settings(more: &str, stage: &str) -> String {
     let [poison, cutter] =
@@ -22,7 +25,7 @@ slots = 3
 unavailable_backoff_secs = 1
 aside_backoff_secs = 1
 [workers.asr]
-stall_secs = 4
+stall_secs = {STALL_SECS}
 address_space_mib = 1024
 [[pipelines]]
 name = "default"
