@@ -10,6 +10,9 @@ use scribed_tests::{Answer, Client, Daemon, Job, Setup, build, eventually_within
 /// Longest wait for a job: three attempts, each of which the daemon may end after a minute without a move.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Ticks of the kernel's clock in a second, in which it tells processor time: the same everywhere.
+const TICKS: f64 = 100.0;
+
 /// States in which a job stays.
 const ENDS: [&str; 4] = ["completed", "completed_partially", "processing_fail", "cancelled"];
 
@@ -106,12 +109,26 @@ impl Desk {
 
     /// Returns the most memory that a worker has held that lives now, in KiB.
     pub(crate) fn largest_worker_kib(&self) -> u64 {
+        self.children().iter().filter_map(|pid| peak_kib(pid)).max().unwrap_or(0)
+    }
+
+    /// Returns the processor time of all workers so far, in seconds: of those that live, and of those
+    /// that the daemon has seen end.
+    pub(crate) fn workers_secs(&self) -> f64 {
+        let gone = processor_secs(&self.pid.to_string(), Whose::Children).unwrap_or(0.0);
+        let live = self.children();
+        let live = live.iter().filter_map(|pid| processor_secs(pid, Whose::Own));
+        gone + live.sum::<f64>()
+    }
+
+    /// Returns the processes that the daemon has started and that live.
+    fn children(&self) -> Vec<String> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).into_iter().flatten();
         let children = tasks.flatten().filter_map(|task| {
             let children = fs::read_to_string(task.path().join("children")).ok()?;
-            children.split(' ').filter_map(peak_kib).max()
+            Some(children.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
         });
-        children.max().unwrap_or(0)
+        children.flatten().collect()
     }
 
     /// Returns how many bytes of recordings are stored.
@@ -156,6 +173,28 @@ fn peak_kib(pid: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
+
+/// Whose processor time is asked for.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// That of a process itself.
+    Own,
+    /// That of its children that it has seen end.
+    Children,
+}
+
+/// Returns the processor time of a process, in seconds (proc(5): utime and stime, cutime and cstime).
+fn processor_secs(pid: &str, whose: Whose) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold anything; behind it, the state is the first field.
+    let fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let skipped = match whose {
+        Whose::Own => 11,
+        Whose::Children => 13,
+    };
+    let ticks = fields.skip(skipped).take(2).map(|ticks| ticks.parse::<f64>().unwrap_or(0.0));
+    Some(ticks.sum::<f64>() / TICKS)
 }
 
 /// Settings of a daemon whose recogniser makes up its text; its chunks are long, so that they are few.

@@ -29,6 +29,10 @@ const UPLOADERS: usize = 4;
 const LONGEST_SECS: u32 = 86_400;
 /// Most memory of a worker, in KiB.
 const WORKER_KIB: u64 = 512 * 1024;
+/// Longest time that a recording may take among others, in seconds, also on a busy machine.
+const SLOWEST_SECS: u64 = 30;
+/// Most processor time of the slowest recording, when it comes again and alone, in seconds.
+const PROCESSOR_SECS: f64 = 10.0;
 /// What an owner is told of a crash, and how the sentence of a stage's own trouble begins.
 const UNEXPLAINED: [&str; 2] = ["the operator can see why", "org.scribed."];
 /// Reasons that are printed, the most frequent ones.
@@ -43,12 +47,13 @@ struct Figures {
     /// Those of which no fault of their own was told.
     unexplained: Vec<String>,
     unharmed: usize,
-    slowest: (Duration, String),
+    /// Its time, number and name.
+    slowest: (Duration, usize, String),
     largest_worker_kib: u64,
 }
 
 impl Figures {
-    fn note(&mut self, mutant: &Mutant, fate: &Fate, time: Duration) {
+    fn note(&mut self, number: usize, mutant: &Mutant, fate: &Fate, time: Duration) {
         let (counts, what) = match fate {
             Fate::Refused(status, why) => (&mut self.refused, format!("{status} {}", kind(why))),
             Fate::Failed(why) => (&mut self.failed, kind(why)),
@@ -60,7 +65,7 @@ impl Figures {
         }
         self.unharmed += usize::from(mutant.unharmed);
         if time > self.slowest.0 {
-            self.slowest = (time, mutant.name.clone());
+            self.slowest = (time, number, mutant.name.clone());
         }
     }
 
@@ -141,7 +146,7 @@ fn upload(desk: &Desk, client: &Client, next: impl Fn() -> Option<(usize, Mutant
         let fate = desk.fate(client, "mutant", mutant.bytes.clone());
         let is_good = matches!(&fate, Fate::Read(state) if state == "completed");
         assert!(is_good || !mutant.unharmed, "a good recording: {fate}");
-        figures.note(&mutant, &fate, begin.elapsed());
+        figures.note(number, &mutant, &fate, begin.elapsed());
         let held = desk.largest_worker_kib();
         assert!(held <= WORKER_KIB, "a worker held {held} KiB: {fate}");
         figures.largest_worker_kib = figures.largest_worker_kib.max(held);
@@ -196,16 +201,25 @@ fn damaged_recordings_hurt_nobody_and_each_is_told_what_is_wrong() {
         say(&format!("media:   no fault of the recording: {name}"));
     }
     print("panics in workers", &desk.panics());
-    let (slowest, name) = &sum.slowest;
+    let (slowest, number, name) = &sum.slowest;
     say(&format!(
-        "media: {} recordings, {} of them good, in {:.0} s; the slowest took {:.1} s ({name}); the \
-         largest worker held {} MiB, the daemon {} MiB",
+        "media: {} recordings, {} of them good, in {:.0} s and {:.0} s of processor time; the slowest \
+         took {:.1} s ({name}); the largest worker held {} MiB, the daemon {} MiB",
         numbers.len(),
         sum.unharmed,
         begin.elapsed().as_secs_f64(),
+        desk.workers_secs(),
         slowest.as_secs_f64(),
         sum.largest_worker_kib / 1024,
         desk.daemon.peak_memory_kib() / 1024,
     ));
+    let before = desk.workers_secs();
+    let again = desk.fate(&desk.daemon.client(), "mutant", mutant(SEED, *number, &originals).bytes);
+    let alone = desk.workers_secs() - before;
+    say(&format!("media: alone, the slowest took {alone:.2} s of processor time: {again}"));
+    assert!(desk.ends().is_empty(), "no worker ends: {:?}", desk.ends());
+    assert!(sum.unexplained.is_empty(), "{:?}", sum.unexplained);
+    assert!(*slowest <= Duration::from_secs(SLOWEST_SECS), "{name} took {slowest:?}");
+    assert!(alone <= PROCESSOR_SECS, "{name} took {alone} s of processor time");
     desk.stop();
 }

@@ -45,12 +45,17 @@ fn info(tick: u64) -> Vec<u8> {
 
 /// Makes the list of tracks: one of Opus, with what its codec is told.
 fn tracks(private: &[u8]) -> Vec<u8> {
+    tracks_of(b"A_OPUS", private)
+}
+
+/// Makes the list of tracks: one of a codec, with what that is told.
+fn tracks_of(codec: &[u8], private: &[u8]) -> Vec<u8> {
     let sound = [element(b"\xb5", &48_000_f64.to_be_bytes()), element(b"\x9f", &[1])];
     let track = [
         element(b"\xd7", &[1]),
         element(b"\x73\xc5", &[1]),
         element(b"\x83", &[2]),
-        element(b"\x86", b"A_OPUS"),
+        element(b"\x86", codec),
         element(b"\xe1", &sound.concat()),
         private.to_vec(),
     ];
@@ -81,6 +86,11 @@ fn laced(flags: u8, body: &[u8]) -> Vec<u8> {
 
 pub(super) fn matroskas() -> Vec<Bomb> {
     let private = |size: u64| segment(&tracks(&told(PRIVATE, size, &[0; 16])));
+    // Blocks of nothing but padding where the first one should tell the format.
+    let flac = |length: [u8; 3]| {
+        let told = [b"fLaC\x01", &length[..]].concat();
+        segment(&[tracks_of(b"A_FLAC", &element(PRIVATE, &told)), good_cluster(&[0])].concat())
+    };
     let jump = [good_cluster(&[0]), good_cluster(&[0x7f; 8])].concat();
     let hours = [good_cluster(&[0]), good_cluster(&360_000_000_u32.to_be_bytes())].concat();
     let nested = (0..DEPTH).fold(Vec::new(), |inside, _| {
@@ -99,10 +109,14 @@ pub(super) fn matroskas() -> Vec<Bomb> {
         bomb("plain.mkv", segment(&[good_tracks(), good_cluster(&[0])].concat())),
         bomb("private-1-tb.mkv", private(1 << 40)),
         bomb("private-2-to-56.mkv", private(UNKNOWN - 1)),
+        // 483: it read the same block for ever.
+        bomb("flac-padding-of-0.mkv", flac([0; 3])),
+        bomb("flac-padding-of-16-mb.mkv", flac([0xff; 3])),
         bomb("type-16-gb.mkv", long_type),
         bomb("clock-100-hours.mkv", segment(&[good_tracks(), hours].concat())),
         bomb("clock-beyond.mkv", segment(&[good_tracks(), jump].concat())),
         bomb("tick-of-centuries.mkv", [head(), element(SEGMENT, &centuries)].concat()),
+        // 490: frames of sizes that no memory has.
         bomb("ebml-lacing-huge.mkv", laced(0x06, b"\xff\x01\xff\xff\xff\xff\xff\xff\xfe\x01\xff")),
         bomb("ebml-lacing-negative.mkv", laced(0x06, b"\x03\x81\x01\0\0\0\0\0\0\x01\xff\xff")),
         bomb("xiph-lacing-endless.mkv", laced(0x02, &[0xff; 200])),

@@ -40,6 +40,8 @@ struct Tables {
     chunks: Vec<u32>,
     offsets: Vec<u32>,
     edits: Vec<u32>,
+    /// What the samples are.
+    entry: Vec<u8>,
     /// Length of the track.
     ticks: u32,
 }
@@ -52,17 +54,30 @@ impl Default for Tables {
             chunks: vec![1, 1, SAMPLES, 1],
             offsets: vec![1, 28],
             edits: vec![1, SAMPLES, 0, 0x1_0000],
+            entry: sound(),
             ticks: SAMPLES,
         }
     }
 }
 
-/// Makes a file with one track of 8-bit samples, which stand before the index.
-fn mp4(tables: &Tables) -> Vec<u8> {
+/// Says that samples are sound of 8 bits.
+fn sound() -> Vec<u8> {
     let mut entry = zeros(28, 0, &[0, 1, 0, 0]);
     entry[16..20].copy_from_slice(&[0, 1, 0, 8]);
     entry[24..28].copy_from_slice(&(RATE << 16).to_be_bytes());
-    let description = [table(&[1]), atom(*b"raw ", &entry)].concat();
+    atom(*b"raw ", &entry)
+}
+
+/// Says that samples are pictures, made by a program whose name claims so many bytes of the 31 there are.
+fn pictures(name: u8) -> Vec<u8> {
+    let mut entry = zeros(78, 0, &[0, 1]);
+    entry[42] = name;
+    atom(*b"avc1", &entry)
+}
+
+/// Makes a file with one track, whose samples stand before the index.
+fn mp4(tables: &Tables) -> Vec<u8> {
+    let description = [table(&[1]), tables.entry.clone()].concat();
     let samples = [
         atom(*b"stsd", &description),
         atom(*b"stts", &table(&tables.times)),
@@ -125,6 +140,9 @@ pub(super) fn mp4s() -> Vec<Bomb> {
         bomb("stco-beyond.mp4", mp4(&Tables { offsets: vec![1, most], ..plain() })),
         bomb("elst-count.mp4", mp4(&Tables { edits: vec![most, most, 0, 1], ..plain() })),
         bomb("elst-skips-all.mp4", mp4(&Tables { edits: vec![1, 1, most >> 1, 1], ..plain() })),
+        // 497: a panic over a name of a program, and one over a brand.
+        bomb("pictures-by-128-letters.mp4", mp4(&Tables { entry: pictures(128), ..plain() })),
+        bomb("brand-no-text.mp4", atom(*b"ftyp", &[0xff; 12])),
         bomb("nested-90-deep.mp4", [brand(), nested].concat()),
         bomb("moov-of-2-to-63.mp4", [brand(), huge.concat()].concat()),
         bomb("name-of-2-gb.mp4", [brand(), tags].concat()),

@@ -132,6 +132,7 @@ pub(super) fn cafs() -> Vec<Bomb> {
         bomb("data-2-to-62.caf", caf(plain, &[], 1 << 62)),
         bomb("data-unknown.caf", caf(plain, &[], -1)),
         bomb("data-negative.caf", caf(plain, &[], -2)),
+        // 489: a table of sizes that no memory has.
         bomb("packets-2-to-62.caf", caf(packed, &packets, WHOLE)),
         bomb("packets-in-64-bytes.caf", caf(packed, &few_bytes, WHOLE)),
         bomb("cookie-2-to-60.caf", caf(packed, &chunk(b"kuki", 1 << 60), WHOLE)),

@@ -110,6 +110,9 @@ pub(super) fn mpegs() -> Vec<Bomb> {
         bomb("tag-frame-16-mb.mp3", id3(2, 0, b"PIC\xff\xff\xff\0PNG\x03\0")),
         bomb("tag-extended.mp3", id3(3, 0x40, &[0xff; 23])),
         bomb("tag-extended-4.mp3", id3(4, 0x40, &[0x7f; 23])),
+        // 485: it panicked over these restrictions of a tag.
+        bomb("tag-restrictions.mp3", id3(4, 0x40, b"\0\0\0\x07\x01\x10\x01\xff")),
+        bomb("tag-restrictions-64.mp3", id3(4, 0x40, b"\0\0\0\x07\x01\x10\x01\x40")),
         bomb("tag-unsynchronised.mp3", id3(4, 0x80, &[0xff; 400])),
         bomb("tag-ape-4-gb.mp3", ape),
     ]
