@@ -125,6 +125,7 @@ impl GroupConfig {
         Limits {
             address_space_mib: self.address_space_mib,
             cpu_secs: self.cpu_secs,
+            sessions: self.recycle_after,
             file_mib: self.file_mib,
             files: self.files,
             offline: self.offline,

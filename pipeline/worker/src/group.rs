@@ -10,6 +10,7 @@ use scribed_engine::runner::StageCall;
 use tokio::sync::RwLock;
 
 use crate::config::GroupConfig;
+use crate::limits::Limits;
 use crate::message::Setup;
 use crate::nursery::{Nursery, Program};
 use crate::process::{Birth, Process, StartError};
@@ -126,11 +127,15 @@ impl Group {
             let doubled = FIRST_PAUSE.saturating_mul(1 << failed.min(16).saturating_sub(1));
             tokio::time::sleep(doubled.min(LAST_PAUSE)).await;
         }
+        let setup = self.setup.clone();
+        let setup = if has_several {
+            // A shared one serves as long as it can.
+            Setup { limits: Limits { sessions: 0, ..setup.limits }, ..setup }
+        } else {
+            Setup { warm: Vec::new(), ..setup }
+        };
         let birth = Birth {
-            setup: Setup {
-                warm: if has_several { self.setup.warm.clone() } else { Vec::new() },
-                ..self.setup.clone()
-            },
+            setup,
             keeps_environment: !self.config.offline,
             has_several,
             patience: self.ready_within,
