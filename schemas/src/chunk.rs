@@ -76,6 +76,24 @@ impl ChunkMap {
         self.inside(span, sample)
     }
 
+    /// Returns whether it keeps its promise for a chunk of so many samples, so that no position of it
+    /// overflows: there is a rate, spans are in order, lie inside the chunk, and overlap neither there
+    /// nor in the source.
+    pub fn is_sound(&self, samples: usize) -> bool {
+        let (mut chunk_end, mut source_end) = (0, i64::MIN);
+        self.source_rate > 0
+            && self.spans.iter().all(|span| {
+                let is_after = span.chunk_start >= chunk_end
+                    && span.source_start >= source_end
+                    && span.source_len >= 0;
+                let end = span.chunk_start.checked_add(span.chunk_len);
+                let source = span.source_start.checked_add(span.source_len);
+                let (Some(end), Some(source)) = (end, source) else { return false };
+                (chunk_end, source_end) = (end, source);
+                is_after && usize::try_from(end).is_ok_and(|end| end <= samples)
+            })
+    }
+
     /// Returns the first source frame.
     pub fn start(&self) -> i64 {
         self.spans.first().map_or(0, |s| s.source_start)
@@ -109,6 +127,26 @@ mod tests {
                     source_len: 2_400,
                 },
             ],
+        }
+    }
+
+    #[test]
+    fn a_map_is_sound_whose_spans_are_in_order_inside_the_chunk() {
+        let good = two_spans();
+        assert!(good.is_sound(2_400) && good.is_sound(9_999));
+        assert!(!good.is_sound(2_399), "the last span ends behind the chunk");
+        assert!(ChunkMap { spans: Vec::new(), ..good.clone() }.is_sound(0));
+        assert!(!ChunkMap { source_rate: 0, ..good.clone() }.is_sound(2_400));
+        let last = good.spans[1];
+        for (what, span) in [
+            ("overlaps in the chunk", Span { chunk_start: 1_599, ..last }),
+            ("overlaps in the source", Span { source_start: 9_599, ..last }),
+            ("goes backwards in the source", Span { source_len: -1, ..last }),
+            ("overflows in the chunk", Span { chunk_len: u32::MAX, ..last }),
+            ("overflows in the source", Span { source_start: i64::MAX, ..last }),
+        ] {
+            let map = ChunkMap { spans: vec![good.spans[0], span], ..good.clone() };
+            assert!(!map.is_sound(4_000), "{what}");
         }
     }
 

@@ -41,7 +41,13 @@ pub(super) async fn cut(
                 let samples = bulk::open_samples(&file, CHUNK_SAMPLES);
                 let samples = samples.map_err(|error| error.to_string());
                 match samples {
-                    Ok(samples) => room.send(Chunk { number, samples, map }),
+                    Ok(samples) if map.is_sound(samples.len()) => {
+                        room.send(Chunk { number, samples, map });
+                    }
+                    Ok(_) => {
+                        let why = format!("chunk {number} came with spans that cannot be");
+                        return Err(condemned(session, &why).await);
+                    }
                     Err(why) => return Err(condemned(session, &why).await),
                 }
                 count += 1;
