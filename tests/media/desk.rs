@@ -92,7 +92,11 @@ impl Desk {
     /// Returns where workers panicked, and how often; only a library that reads recordings may.
     #[track_caller]
     pub(crate) fn panics(&self) -> BTreeMap<String, usize> {
-        let library = |line: &str| line.find("symphonia").map(|at| line[at..].to_owned());
+        let library = |line: &str| {
+            let at = line.find("symphonia")?;
+            // Behind the place the line says whose it is.
+            line[at..].split(" group=").next().map(str::to_owned)
+        };
         let panics = self.counted("panicked at ", library);
         assert!(panics.keys().all(|place| place.starts_with("symphonia")), "{panics:?}");
         panics

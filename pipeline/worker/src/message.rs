@@ -6,6 +6,7 @@
 //! ```text
 //! daemon                                  worker
 //!   Setup ────────────────────────────────►        load plugins, lock the door
+//!         ◄──────────────────────── Begins         for each plugin
 //!         ◄──────────────────────── Ready │ Refused
 //!   Open(cut) ────────────────────────────►
 //!         ◄─── Read ── Media ──►                   the recording, where it is no file
@@ -99,6 +100,8 @@ pub(crate) enum FromWorker {
     Ready(Loaded),
     /// It cannot work, and ends.
     Refused { error: RunError },
+    /// What it does next to get ready, after "it": who crashes in it cannot say so any more.
+    Begins { step: String },
     /// It is alive; `progress` grows with everything that a session reads, emits or reports.
     Beat { progress: BTreeMap<SessionId, u64> },
     /// A line of its log.

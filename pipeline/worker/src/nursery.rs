@@ -18,13 +18,17 @@ use tokio::sync::{oneshot, watch};
 
 use crate::packet;
 
+mod complaints;
+
+use complaints::Complaints;
+
 /// Beginnings of the names of variables that are the daemon's alone: its settings, and what systemd and
 /// clouds give to services.
 const OURS: [&str; 7] =
     ["SCRIBED", "NOTIFY_", "WATCHDOG_", "LISTEN_", "CREDENTIALS_", "AWS_", "OTEL_"];
 
 /// Signals that end workers, and what they are called.
-const SIGNALS: [(i32, &str); 9] = [
+const SIGNALS: [(i32, &str); 10] = [
     (libc::SIGABRT, "SIGABRT"),
     (libc::SIGBUS, "SIGBUS"),
     (libc::SIGFPE, "SIGFPE"),
@@ -34,6 +38,7 @@ const SIGNALS: [(i32, &str); 9] = [
     (libc::SIGSYS, "SIGSYS"),
     (libc::SIGTERM, "SIGTERM"),
     (libc::SIGXCPU, "SIGXCPU, its processor time was used up"),
+    (libc::SIGXFSZ, "SIGXFSZ, a file grew beyond its limit"),
 ];
 
 /// Exit codes that tell of a device.
@@ -62,6 +67,7 @@ pub(crate) struct Nursery {
 #[derive(Debug)]
 struct Wanted {
     program: Program,
+    group: String,
     keeps_environment: bool,
     reply: oneshot::Sender<io::Result<Child>>,
 }
@@ -92,14 +98,16 @@ impl Nursery {
         Ok(Self { wanted })
     }
 
-    /// Starts a worker.
+    /// Starts a worker of a group.
     pub(crate) async fn spawn(
         &self,
         program: &Program,
+        group: &str,
         keeps_environment: bool,
     ) -> io::Result<Child> {
         let (reply, answer) = oneshot::channel();
-        let wanted = Wanted { program: program.clone(), keeps_environment, reply };
+        let (program, group) = (program.clone(), group.to_owned());
+        let wanted = Wanted { program, group, keeps_environment, reply };
         let gone = || io::Error::other("the thread that starts workers is gone");
         self.wanted.send(wanted).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
@@ -122,20 +130,21 @@ impl Drop for Child {
 }
 
 fn serve(orders: &Receiver<Wanted>) {
-    while let Ok(Wanted { program, keeps_environment, reply }) = orders.recv() {
+    while let Ok(Wanted { program, group, keeps_environment, reply }) = orders.recv() {
         // Who does not wait any more drops the child, and so kills it.
-        drop(reply.send(spawn(&program, keeps_environment)));
+        drop(reply.send(spawn(&program, group, keeps_environment)));
     }
 }
 
-fn spawn(program: &Program, keeps_environment: bool) -> io::Result<Child> {
+fn spawn(program: &Program, group: String, keeps_environment: bool) -> io::Result<Child> {
     let (ours, theirs) = packet::pair()?;
     let mut command = Command::new(&program.path);
     command
         .args(&program.arguments)
         .args(["--parent", &std::process::id().to_string()])
         .stdin(Stdio::from(theirs))
-        .stdout(Stdio::null());
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     // Passwords of services may stand in the environment.
     if keeps_environment {
         let ours = |(name, _): &(std::ffi::OsString, _)| {
@@ -153,10 +162,11 @@ fn spawn(program: &Program, keeps_environment: bool) -> io::Result<Child> {
     let raw = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let handle = raw.ok_or(rustix::io::Errno::SRCH).and_then(|raw| {
         // Not yet waited for, so the number is still this child's.
-        pidfd_open(raw, PidfdFlags::empty())
+        let handle = pidfd_open(raw, PidfdFlags::empty())?;
+        Ok((rustix::io::fcntl_dupfd_cloexec(&handle, 0)?, handle))
     });
-    let handle = match handle {
-        Ok(handle) => handle,
+    let (watched, handle) = match handle {
+        Ok(handles) => handles,
         Err(error) => {
             child.kill()?;
             child.wait()?;
@@ -164,7 +174,13 @@ fn spawn(program: &Program, keeps_environment: bool) -> io::Result<Child> {
         }
     };
     let (tell, ended) = watch::channel(None);
+    let stderr = child.stderr.take();
     let wait = move || {
+        // Its last words are in the log before its end is told.
+        let heard = stderr.map(|stderr| Complaints::new(group, pid).hear(stderr, &watched));
+        if let Some(Err(error)) = heard {
+            tracing::debug!(pid, %error, "the standard error of a worker cannot be read");
+        }
         let end = child.wait().map_or(End::Unknown, End::Status);
         tell.send_replace(Some(end));
     };
@@ -179,6 +195,11 @@ impl End {
             Self::Status(status) => status.code(),
             Self::Unknown => None,
         }
+    }
+
+    /// Returns whether it aborted.
+    pub(crate) fn is_abort(self) -> bool {
+        matches!(self, Self::Status(status) if status.signal() == Some(libc::SIGABRT))
     }
 }
 

@@ -82,6 +82,14 @@ pub(crate) async fn say<M: Serialize>(socket: &UnixDatagram, packet: Packet<M>) 
     socket.async_io(Interest::WRITABLE, || send(socket.as_fd(), &packet)).await
 }
 
+/// Sends a message at once, where there is no runtime yet.
+///
+/// # Errors
+/// The socket failed, or `WouldBlock`: the other side has to read first.
+pub(crate) fn say_at_once<M: Serialize>(socket: BorrowedFd<'_>, message: M) -> io::Result<()> {
+    send(socket, &Encoded::new(message.into())?)
+}
+
 /// Waits for a message of at most `longest` bytes; none at the end of the connection.
 ///
 /// # Cancel safety

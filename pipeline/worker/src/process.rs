@@ -19,7 +19,7 @@ use crate::nursery::{Child, Nursery, Program};
 use crate::packet::{self, Packet};
 
 mod hearing;
-mod log;
+pub(crate) mod log;
 mod session;
 
 use session::Open;
@@ -41,6 +41,8 @@ struct Shared {
     group: String,
     /// Whether it serves several sessions at once.
     has_several: bool,
+    /// See [`Limits`](crate::limits::Limits).
+    address_space_mib: u64,
     child: Child,
     socket: UnixDatagram,
     /// Packets leave one after the other, each whole.
@@ -106,12 +108,14 @@ impl Process {
         birth: Birth,
     ) -> Result<Self, StartError> {
         let Birth { setup, keeps_environment, has_several, patience } = birth;
-        let child = nursery.spawn(program, keeps_environment).await.map_err(StartError::Spawn)?;
+        let child = nursery.spawn(program, &setup.group, keeps_environment).await;
+        let child = child.map_err(StartError::Spawn)?;
         let socket =
             child.socket.try_clone().and_then(packet::register).map_err(StartError::Spawn)?;
         let shared = Arc::new(Shared {
             group: setup.group.clone(),
             has_several,
+            address_space_mib: setup.limits.address_space_mib,
             child,
             socket,
             sending: tokio::sync::Mutex::default(),

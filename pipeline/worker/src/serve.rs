@@ -56,7 +56,10 @@ pub fn serve(socket: OwnedFd, parent: u32) -> io::Result<()> {
     drop(tracing_subscriber::registry().with(log).try_init());
     // A runtime needs sockets of its own, which cannot be had once the door is closed. It starts no thread.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ready = prepare(&setup);
+    let ready = prepare(&setup, &|step| {
+        // Without it a crash is only told less well.
+        drop(packet::say_at_once(socket.as_fd(), FromWorker::Begins { step }));
+    });
     runtime.block_on(async {
         let socket = Arc::new(packet::register(socket)?);
         let writing = tokio::spawn(write(Arc::clone(&socket), to_send));
@@ -126,14 +129,20 @@ fn first(socket: &OwnedFd) -> io::Result<Option<Setup>> {
     }
 }
 
-/// Loads plugins, opens what stays open, and closes the door.
-fn prepare(setup: &Setup) -> Result<(InProcess, Vec<Instance>, Loaded), RunError> {
+/// Loads plugins, opens what stays open, and closes the door; tells of each step before it takes it.
+fn prepare(
+    setup: &Setup,
+    begin: &dyn Fn(String),
+) -> Result<(InProcess, Vec<Instance>, Loaded), RunError> {
     let search = Search { folders: setup.folders.clone(), pins: setup.pins.clone() };
-    let (catalog, refusals) = Catalog::load(&search);
+    let (catalog, refusals) =
+        Catalog::load_telling(&search, |library| begin(format!("loaded {}", library.display())));
     let open = |call: &scribed_engine::runner::StageCall| {
+        begin(format!("opened {}", call.stage));
         catalog.open(&call.stage, &call.config, Arc::new(log::Stage::new(&call.stage)))
     };
     let warm = setup.warm.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    begin("set its limits".to_owned());
     let unlimited = setup.limits.apply();
     let loaded = Loaded {
         stages: catalog.stages().cloned().collect(),

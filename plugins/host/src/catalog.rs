@@ -22,11 +22,17 @@ impl Catalog {
     /// A library is taken whole or not at all. Where two bring a stage of the same id, the earlier
     /// one keeps it and the later one is refused.
     pub fn load(search: &Search) -> (Self, Vec<Refusal>) {
+        Self::load_telling(search, |_| {})
+    }
+
+    /// As [`load`](Self::load); each library is told before any of its code runs, which may end this
+    /// process.
+    pub fn load_telling(search: &Search, tell: impl Fn(&Path)) -> (Self, Vec<Refusal>) {
         let mut loading = Loading::default();
         for place in &search.folders {
             match search::files(place) {
                 Err(error) => loading.refuse(place, Reason::Unreadable(error)),
-                Ok(files) => files.iter().for_each(|file| loading.add(file, search)),
+                Ok(files) => files.iter().for_each(|file| loading.add(file, search, &tell)),
             }
         }
         (Self(Arc::new(loading.offers)), loading.refusals)
@@ -74,17 +80,23 @@ impl Loading {
         self.refusals.push(Refusal { path: path.to_owned(), reason });
     }
 
-    fn add(&mut self, file: &Path, search: &Search) {
-        if let Err(reason) = self.try_add(file, &search.pins) {
+    fn add(&mut self, file: &Path, search: &Search, tell: &impl Fn(&Path)) {
+        if let Err(reason) = self.try_add(file, &search.pins, tell) {
             self.refuse(file, reason);
         }
     }
 
-    fn try_add(&mut self, file: &Path, pins: &BTreeMap<String, String>) -> Result<(), Reason> {
+    fn try_add(
+        &mut self,
+        file: &Path,
+        pins: &BTreeMap<String, String>,
+        tell: &impl Fn(&Path),
+    ) -> Result<(), Reason> {
         let real = trust::check(file, pins)?;
         if !self.seen.insert(real.clone()) {
             return Ok(());
         }
+        tell(&real);
         // SAFETY: nobody but root or us can have written this file, as was just checked.
         let entry = unsafe { library::open(&real) }?;
         // SAFETY: the loader found it under the name of an entry, and the library stays loaded.

@@ -30,8 +30,9 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 impl Shared {
     /// Hears the worker until it ends, and looks at its deadlines.
     pub(super) async fn hear(self: Arc<Self>, ready: mpsc::Sender<Result<Loaded, RunError>>) {
-        let mut ears = Ears { ready: Some(ready), lines: Lines::default() };
+        let mut ears = Ears { ready: Some(ready), step: None, lines: Lines::default() };
         let mut looks = tokio::time::interval(LOOK);
+        let mut looked = Instant::now();
         loop {
             tokio::select! {
                 biased;
@@ -39,6 +40,11 @@ impl Shared {
                     Ok(Some(packet)) => {
                         if let Err(Breach { why, guilty }) = self.take(packet, &mut ears).await {
                             self.broke(&why, guilty);
+                        }
+                        // While there is always another packet, no tick is heard.
+                        if looked.elapsed() > LOOK {
+                            looked = Instant::now();
+                            self.look();
                         }
                     }
                     Ok(None) => break,
@@ -51,10 +57,13 @@ impl Shared {
                         break;
                     }
                 },
-                _ = looks.tick() => self.look(),
+                _ = looks.tick() => {
+                    looked = Instant::now();
+                    self.look();
+                }
             }
         }
-        self.mourn(ears.ready.is_none()).await;
+        self.mourn(&ears).await;
     }
 
     fn broke(&self, why: &str, guilty: Option<SessionId>) {
@@ -62,7 +71,8 @@ impl Shared {
     }
 
     /// Waits for the end of the process, and tells everybody.
-    async fn mourn(&self, was_ready: bool) {
+    async fn mourn(&self, ears: &Ears) {
+        let was_ready = ears.ready.is_none();
         let mut ended = self.child.ended.clone();
         let told = tokio::time::timeout(LAST_WORDS, ended.wait_for(Option::is_some)).await;
         let end = told.ok().and_then(Result::ok).and_then(|end| *end).unwrap_or(End::Unknown);
@@ -70,10 +80,13 @@ impl Shared {
         self.child.kill();
         let sentence = self.sentence().clone();
         let crashed = || {
-            let (pid, why, busy) = (self.child.pid, end.to_string(), self.busy());
+            let (pid, why, busy) = (self.child.pid, self.tell(end), self.busy());
             Death { pid, kind: kind(end), why, busy, guilty: None }
         };
-        let death = sentence.unwrap_or_else(crashed);
+        let mut death = sentence.unwrap_or_else(crashed);
+        if let Some(step) = ears.step.as_ref().filter(|_| !was_ready) {
+            death.why = format!("{} while it {step}", death.why);
+        }
         measure::ended(&self.group, death.kind, was_ready);
         if death.kind != DeathKind::Dismissed {
             tracing::warn!(
@@ -85,6 +98,17 @@ impl Shared {
         }
         self.death.send_replace(Some(death));
         self.sessions().clear();
+    }
+
+    /// Tells how it ended, and what may have been the cause.
+    fn tell(&self, end: End) -> String {
+        match self.address_space_mib {
+            // An allocator that gets no memory has no other way to say so.
+            limit if limit > 0 && end.is_abort() => {
+                format!("{end}; its address space was limited to {limit} MiB")
+            }
+            _ => end.to_string(),
+        }
     }
 
     /// Ends the worker when a session has stood still for too long.
@@ -113,8 +137,15 @@ impl Shared {
                 ears.lines.write(
                     log::Whose { group: &self.group, pid: self.child.pid, job, stage },
                     level,
-                    message,
+                    &message,
                 );
+                return Ok(());
+            }
+            FromWorker::Begins { .. } if ears.ready.is_none() => {
+                return Err("it prepares itself after it was ready".to_owned().into());
+            }
+            FromWorker::Begins { step } => {
+                ears.step = Some(log::plain(&step));
                 return Ok(());
             }
             FromWorker::Facts { session, .. }
@@ -177,6 +208,8 @@ impl Shared {
 struct Ears {
     /// Waits for the worker to be ready.
     ready: Option<mpsc::Sender<Result<Loaded, RunError>>>,
+    /// What it does to get ready, after "it".
+    step: Option<String>,
     /// What it may write into our log.
     lines: Lines,
 }

@@ -11,9 +11,9 @@ const LONGEST: usize = 2_000;
 /// Most lines in a second; the rest is dropped.
 const MOST: u32 = 200;
 
-/// Counts the lines of a worker.
+/// Counts lines of a worker.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     /// The second in which lines are counted, and how many there were.
     second: Instant,
     count: u32,
@@ -21,11 +21,11 @@ pub(super) struct Lines {
 
 /// Who writes a line.
 #[derive(Debug)]
-pub(super) struct Whose<'a> {
-    pub(super) group: &'a str,
-    pub(super) pid: u32,
-    pub(super) job: Option<JobId>,
-    pub(super) stage: String,
+pub(crate) struct Whose<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) pid: u32,
+    pub(crate) job: Option<JobId>,
+    pub(crate) stage: String,
 }
 
 impl Default for Lines {
@@ -35,8 +35,8 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// Writes a line into our log, unless there were too many.
-    pub(super) fn write(&mut self, whose: Whose<'_>, level: LogLevel, message: String) {
+    /// Writes a line into our log, unless there were too many. It stays one line, whatever is in it.
+    pub(crate) fn write(&mut self, whose: Whose<'_>, level: LogLevel, message: &str) {
         if self.second.elapsed() > Duration::from_secs(1) {
             *self = Self::default();
         }
@@ -45,8 +45,7 @@ impl Lines {
             return;
         }
         let Whose { group, pid, job, stage } = whose;
-        let cut = |text: String| text.chars().take(LONGEST).collect::<String>();
-        let (message, stage, job) = (cut(message), cut(stage), job.map(|job| job.0));
+        let (message, stage, job) = (plain(message), plain(&stage), job.map(|job| job.0));
         match level {
             LogLevel::Error => tracing::error!(group, pid, stage, job, "{message}"),
             LogLevel::Warn => tracing::warn!(group, pid, stage, job, "{message}"),
@@ -54,5 +53,22 @@ impl Lines {
             LogLevel::Debug => tracing::debug!(group, pid, stage, job, "{message}"),
             LogLevel::Trace => tracing::trace!(group, pid, stage, job, "{message}"),
         }
+    }
+}
+
+/// Cuts a text; what would begin another line, or move the cursor of a terminal, becomes a space.
+pub(crate) fn plain(text: &str) -> String {
+    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+    text.chars().take(LONGEST).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_stays_one_line_and_is_cut() {
+        assert_eq!(plain("a\n2026 ERROR\r\tb\u{1b}[2J\u{85}é"), "a 2026 ERROR  b [2J é");
+        assert_eq!(plain(&"é".repeat(LONGEST + 1)).chars().count(), LONGEST);
     }
 }
