@@ -23,6 +23,8 @@ mod cielo24;
 mod cli;
 /// Many hosts, one truth: daemons over a real Kafka and a real Cassandra.
 mod cluster;
+/// A worker is kept from what it was not given, and ended when it has had enough.
+mod confined;
 /// What was given up is listed, shown, retried and dropped.
 mod dead_letters;
 /// Devices fail, or run out of memory, and nobody pays who did nothing.

@@ -3,9 +3,12 @@
 //! A chunk whose samples are all `KIND × 1000 / 32768` is poison of that kind; any other chunk gets the
 //! text of the deterministic recogniser. What each kind does is in [`Poison`].
 
-#![expect(unsafe_code, reason = "breaking memory takes a pointer")]
+#![expect(unsafe_code, reason = "breaking memory takes a pointer, and a fork is only made in C")]
+
+mod escape;
 
 use std::hint::black_box;
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -45,11 +48,17 @@ enum Poison {
     FaultExit,
     /// Has memory for one such chunk at a time.
     Hungry,
+    /// Tries what a worker that is locked in may not do, and tells how it went.
+    Escape,
+    /// Logs, and does nothing else for ever.
+    Babble,
+    /// Writes what looks like lines of the daemon to its log, and to standard error.
+    Forge,
 }
 
 impl Poison {
     /// All kinds; the first is number 1.
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 14] = [
         Self::Segfault,
         Self::Abort,
         Self::Panic,
@@ -61,6 +70,9 @@ impl Poison {
         Self::Fault,
         Self::FaultExit,
         Self::Hungry,
+        Self::Escape,
+        Self::Babble,
+        Self::Forge,
     ];
 
     /// Reads the kind out of samples.
@@ -75,12 +87,13 @@ impl Poison {
         (1_u16..).zip(Self::ALL).find_map(|(kind, poison)| is_it(kind).then_some(poison))
     }
 
-    fn act(self) -> Result<()> {
+    /// Does it; returns the text of the chunk where that is survived.
+    fn act(self, host: &Host) -> Result<String> {
         match self {
             Self::Segfault => {
                 // SAFETY: none; that is the point.
                 unsafe { black_box(std::ptr::without_provenance_mut::<u8>(16)).write(1) };
-                Ok(())
+                Ok(unharmed())
             }
             Self::Abort => std::process::abort(),
             Self::Panic => panic!("the recording told me to"),
@@ -104,8 +117,46 @@ impl Poison {
             }
             Self::Fault => Err(StageError::DeviceFault("an illegal address".to_owned())),
             Self::FaultExit => std::process::exit(scribed_plugin::exit::DEVICE_FAULT),
-            Self::Hungry => eat(),
+            Self::Hungry => eat().map(|()| unharmed()),
+            Self::Escape => Ok(escape::tried(fork, clone3)),
+            Self::Babble => loop {
+                for _ in 0..100 {
+                    host.log(Level::Warn, "and another thing");
+                }
+                // What it says waits in this process, whose memory is to outlast the patience with it.
+                std::thread::sleep(Duration::from_millis(1));
+            },
+            Self::Forge => {
+                host.log(Level::Warn, "said\nERROR forged by a message");
+                eprintln!("written\nERROR forged by a write");
+                Ok(unharmed())
+            }
         }
+    }
+}
+
+/// The text of a chunk that nothing happens to.
+fn unharmed() -> String {
+    "unharmed".to_owned()
+}
+
+/// Makes a process, which ends at once.
+fn fork() -> io::Result<()> {
+    // SAFETY: the child calls nothing but the end.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: it ends the child, and runs nothing before.
+        0 => unsafe { libc::_exit(0) },
+        _ => Ok(()),
+    }
+}
+
+/// Makes a call to the kernel that is wrong where it is known.
+fn clone3() -> io::Result<()> {
+    // SAFETY: without arguments nothing is read or made.
+    match unsafe { libc::syscall(libc::SYS_clone3, 0_usize, 0_usize) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 
@@ -133,9 +184,9 @@ pub struct Config {
 }
 
 /// The stage `org.scribed.test.poison`.
-#[derive(Debug)]
 pub struct Recogniser {
     config: Config,
+    host: Host,
 }
 
 impl Stage for Recogniser {
@@ -145,22 +196,21 @@ impl Stage for Recogniser {
     type Accepts = ChunkKind;
     type Emits = SegmentsKind;
 
-    fn open(config: Config, _: Host) -> Result<Self> {
-        Ok(Self { config })
+    fn open(config: Config, host: Host) -> Result<Self> {
+        Ok(Self { config, host })
     }
 
     fn process(&mut self, chunk: ChunkBlock<'_>, out: &mut Out<'_, SegmentsKind>) -> Result<()> {
         if self.config.broken_while.exists() {
             return Err(StageError::DeviceFault("it is broken".to_owned()));
         }
-        if let Some(poison) = Poison::of(chunk.samples) {
-            poison.act()?;
-        }
+        let poison = Poison::of(chunk.samples);
+        let text = poison.map_or_else(|| Ok(unharmed()), |poison| poison.act(&self.host))?;
         let map = chunk.map();
         let segment = Segment {
             start: map.start(),
             end: map.end(),
-            text: "unharmed".to_owned(),
+            text,
             words: Vec::new(),
             avg_log_prob: 0.0,
             no_speech_prob: 0.0,
@@ -182,7 +232,7 @@ mod tests {
     fn poison_is_told_from_noise_and_silence() {
         assert_eq!(Poison::of(&[1_000.0 / 32_768.0; 10]), Some(Poison::Segfault));
         assert_eq!(Poison::of(&[8_000.0 / 32_768.0; 10]), Some(Poison::Overwrite));
-        for honest in [&[0.0; 10][..], &[0.5; 10], &[12_000.0 / 32_768.0; 4], &[0.03, 0.2], &[]] {
+        for honest in [&[0.0; 10][..], &[0.5; 10], &[15_000.0 / 32_768.0; 4], &[0.03, 0.2], &[]] {
             assert_eq!(Poison::of(honest), None, "{honest:?}");
         }
     }
