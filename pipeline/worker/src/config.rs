@@ -27,8 +27,9 @@ pub struct Config {
     pub room_back_secs: u64,
     /// How long a worker may take to get ready, in seconds; a model is read meanwhile.
     pub ready_secs: u64,
-    /// How long the recogniser is idle before it is tried with a second of noise, which may take as long;
-    /// in seconds. When it fails twice, or hangs, its worker is replaced. 0: never.
+    /// How long the recogniser is idle before it is tried with a spoken sentence, which may take as long;
+    /// in seconds. When it fails twice, hears other words than before, or hangs, its worker is replaced.
+    /// 0: never.
     pub canary_secs: u64,
     /// Jobs in a row whose crash in a stage, within `quarantine_window_secs`, puts it into quarantine.
     pub quarantine_crashes: u32,
