@@ -145,10 +145,11 @@ fn times(daemon: &Daemon, client: &Client) {
     let median = returns[returns.len() / 2];
     say(&format!(
         "poison: {} times a worker ended and another was ready after {median:.2} s (median), {:.2} s \
-         at most; {} stood still and lived at most {overdue_among_others:.2?} s past their deadline",
+         at most; {} stood still and lived at most {:.2} s past their deadline",
         returns.len(),
         returns[returns.len() - 1],
         overdue_among_others.len(),
+        overdue_among_others.last().copied().unwrap_or_default(),
     ));
     if !is_long() {
         return;
