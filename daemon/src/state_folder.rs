@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Error, anyhow};
 use rustix::fs::{Access, Mode};
 
 use crate::failure::Failure;
@@ -72,10 +72,10 @@ impl StateFolder {
     /// Names the folder, the reason and what to do.
     pub fn open(&self) -> Result<(), Failure> {
         rustix::process::umask(Mode::RWXG | Mode::RWXO);
-        private_folder(&self.path).map_err(|error| self.unusable(&error))?;
+        private_folder(&self.path).map_err(|error| self.unusable(error))?;
         let probe = self.path.join(".writable");
         let tried = fs::write(&probe, []).and_then(|()| fs::remove_file(&probe));
-        tried.map_err(|error| self.unusable(&error))
+        tried.map_err(|error| self.unusable(error))
     }
 
     /// Looks whether the folder can be used, without making or changing anything.
@@ -86,7 +86,7 @@ impl StateFolder {
         let there = self.path.ancestors().find(|folder| folder.exists());
         let there = there.unwrap_or(Path::new("/"));
         let wanted = Access::WRITE_OK | Access::EXEC_OK;
-        rustix::fs::access(there, wanted).map_err(|error| self.unusable(&error.into()))
+        rustix::fs::access(there, wanted).map_err(|error| self.unusable(error.into()))
     }
 
     /// Returns the folder itself.
@@ -172,9 +172,9 @@ impl StateFolder {
         }
     }
 
-    fn unusable(&self, error: &io::Error) -> Failure {
+    fn unusable(&self, error: io::Error) -> Failure {
         let folder = self.path.display();
-        Failure::refused(anyhow!("cannot use the state folder {folder}: {error}"))
+        Failure::refused(Error::new(error).context(format!("cannot use the state folder {folder}")))
             .hint("make it writable for the user that runs scribed, or name another by --state-dir")
     }
 }

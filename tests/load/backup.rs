@@ -116,11 +116,13 @@ impl Drop for Ending<'_> {
 }
 
 #[test]
-fn a_folder_that_a_daemon_runs_on_takes_no_backup() {
+fn a_folder_that_is_in_use_or_cannot_be_used_takes_no_backup() {
     let desk = Desk::new(Duration::ZERO, "");
     let daemon = desk.setup().start();
     let state = daemon.state().display().to_string();
     let refused = daemon.program().config(&desk.config()).run(["backup", &state]).code(2);
     refused.says("a daemon has run on").says("name a folder of backups");
+    let refused = daemon.program().config(&desk.config()).run(["backup", "/proc/backup"]).code(2);
+    refused.says("cannot write a backup to /proc/backup: ").says("name a folder that the user");
     let _info = daemon.client().get("/auth/info").status(200);
 }

@@ -54,7 +54,12 @@ pub(super) fn run(session: &Session, ask: &Ask) -> Result<ExitCode, Failure> {
         let why = anyhow!("a daemon has run on {}", target.path().display());
         return Err(Failure::refused(why).hint("name a folder of backups, or a new one"));
     }
-    target.open()?;
+    target.open().map_err(|Failure { error, .. }| {
+        let (folder, why) = (target.path().display(), error.root_cause());
+        Failure::refused(anyhow!("cannot write a backup to {folder}: {why}")).hint(
+            "name a folder that the user who runs this may make or write, or make it for them",
+        )
+    })?;
     let half = target.path().join("scribed.db.half");
     for rest in [half.clone(), target.path().join("scribed.db.half-journal")] {
         remove(&rest).with_context(|| format!("remove {}", rest.display()))?;
