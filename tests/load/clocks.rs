@@ -24,8 +24,11 @@ const LIBRARIES: [&str; 4] = [
     "/usr/lib64/faketime/libfaketimeMT.so.1",
     "/usr/lib/faketime/libfaketimeMT.so.1",
 ];
-/// What the clock says, one after the other: each a step of an hour from the one before, or a drift.
-const SAYS: [&str; 6] = ["+3600s", "+0s", "-3600s", "+0s", "+0 x1.10", "+0s"];
+/// What the clock says, one after the other: each a step of an hour from the one before, or a drift. Each
+/// says how fast it goes, since a clock that is not told goes on drifting.
+const SAYS: [&str; 6] = ["+3600s x1.0", RIGHT, "-3600s x1.0", RIGHT, "+0s x1.10", RIGHT];
+/// What it says when it is right.
+const RIGHT: &str = "+0s x1.0";
 /// Longest life of a lease, in seconds, as the settings have it.
 const LEASE: u64 = 4;
 
@@ -45,7 +48,7 @@ impl WrongClock {
             return None;
         };
         let clock = Self { library, file: folder.join("clock") };
-        clock.say("+0s");
+        clock.say(RIGHT);
         Some(clock)
     }
 
@@ -96,7 +99,7 @@ fn a_clock_that_jumps_under_one_host_loses_nothing_and_ends_nothing_twice() {
             jobs.iter().all(|job| states[&job.0] == "completed").then_some(())
         });
     }
-    clock.say("+0s");
+    clock.say(RIGHT);
     accepted.are_whole(&login(&client, &client.name));
     let log = daemon.log();
     let lost = log.matches("the job was taken away").count();
@@ -139,7 +142,7 @@ fn a_clock_that_jumps_on_one_of_two_hosts_takes_a_job_once_at_most() {
             (sight.done() >= sent).then_some(())
         });
     }
-    clock.say("+0s");
+    clock.say(RIGHT);
     let fences = fences(bench.cluster.folder());
     let taken = fences.values().filter(|fence| **fence > 1).count();
     let most = fences.values().max().copied().unwrap_or_default();
