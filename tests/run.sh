@@ -83,7 +83,8 @@ for service in "${!starting[@]}"; do
 done
 
 log=$scratch/tests.log
-cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$log"
+# What a test leaves behind where it is killed does not keep the next run waiting.
+cargo test --workspace --no-fail-fast "$@" 2>&1 9>&- | tee "$log"
 status=${PIPESTATUS[0]}
 
 # A service that ended under the tests explains what failed; its last words go with it otherwise.
